@@ -1,0 +1,159 @@
+//! Secrets, whose values are never shown and may have been taken out by the tool that saved them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::redact::Redacted;
+
+use super::wire::or_default;
+
+/// A core/v1 Secret.
+#[derive(Clone, Default, PartialEq)]
+pub struct Secret {
+    pub metadata: ObjectMeta,
+    /// `type`, such as `kubernetes.io/tls`; empty if absent.
+    pub type_: String,
+    pub immutable: Option<bool>,
+    /// `data`, overlaid with `stringData`.
+    pub data: BTreeMap<String, SecretValue>,
+}
+
+/// One value of a Secret.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SecretValue {
+    /// The decoded bytes.
+    Bytes(Redacted<Vec<u8>>),
+    /// The words that a tool which saves clusters put in place of the value.
+    Elided(String),
+}
+
+impl Secret {
+    /// The bytes of a key; `None` if it is absent or was taken out.
+    pub fn bytes(&self, key: &str) -> Option<&Redacted<Vec<u8>>> {
+        match self.data.get(key)? {
+            SecretValue::Bytes(bytes) => Some(bytes),
+            SecretValue::Elided(_) => None,
+        }
+    }
+
+    /// Whether a key is there but its value was taken out.
+    pub fn is_elided(&self, key: &str) -> bool {
+        matches!(self.data.get(key), Some(SecretValue::Elided(_)))
+    }
+}
+
+impl SecretValue {
+    /// From a value of `data`: base64, or else what stands in its place.
+    fn from_data(text: String) -> Self {
+        match STANDARD.decode(text.as_bytes()) {
+            Ok(bytes) => Self::Bytes(Redacted::new(bytes)),
+            Err(_) => Self::Elided(text),
+        }
+    }
+}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bytes(_) => "[redacted]",
+            // What is not base64 may still be half of a key.
+            Self::Elided(_) => "[elided]",
+        })
+    }
+}
+
+impl fmt::Debug for Secret {
+    /// Names and keys, never values. Annotations are left out: kubectl keeps whole Secrets in one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret")
+            .field("namespace", &self.metadata.namespace)
+            .field("name", &self.metadata.name)
+            .field("type", &self.type_)
+            .field("data", &self.data)
+            .finish()
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        struct Raw {
+            #[serde(deserialize_with = "or_default")]
+            metadata: ObjectMeta,
+            #[serde(rename = "type", deserialize_with = "or_default")]
+            type_: String,
+            immutable: Option<bool>,
+            #[serde(deserialize_with = "or_default")]
+            data: BTreeMap<String, Option<String>>,
+            #[serde(deserialize_with = "or_default")]
+            string_data: BTreeMap<String, Option<String>>,
+        }
+        let raw = Raw::deserialize(deserializer)?;
+        let text = |(key, value): (String, Option<String>)| (key, value.unwrap_or_default());
+        let mut data: BTreeMap<_, _> =
+            raw.data.into_iter().map(text).map(|(key, value)| (key, SecretValue::from_data(value))).collect();
+        for (key, value) in raw.string_data.into_iter().map(text) {
+            data.insert(key, SecretValue::Bytes(Redacted::new(value.into_bytes())));
+        }
+        Ok(Self { metadata: raw.metadata, type_: raw.type_, immutable: raw.immutable, data })
+    }
+}
+
+/// Metadata and the names of the keys. Values are not written: nothing here ever sends a Secret anywhere.
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let keys: BTreeMap<&str, &str> = self.data.keys().map(|key| (key.as_str(), "[redacted]")).collect();
+        let mut fields = serializer.serialize_struct("Secret", 3)?;
+        fields.serialize_field("metadata", &self.metadata)?;
+        fields.serialize_field("type", &self.type_)?;
+        fields.serialize_field("data", &keys)?;
+        fields.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(yaml: &str) -> Secret {
+        serde_saphyr::from_str(yaml).unwrap()
+    }
+
+    #[test]
+    fn values_are_decoded_and_what_is_no_base64_is_elided() {
+        let secret = secret(
+            "metadata: {name: web}\ntype: kubernetes.io/tls\ndata:\n  tls.crt: aGVsbG8=\n  tls.key: 1704 bytes long\n  \
+             ca.crt: '***HIDDEN***'\n  empty: null\nstringData: {extra: plain}\n",
+        );
+        assert_eq!(secret.bytes("tls.crt").unwrap().expose(), b"hello");
+        assert!(secret.is_elided("tls.key") && secret.is_elided("ca.crt"));
+        assert!(secret.bytes("tls.key").is_none());
+        assert_eq!(secret.bytes("empty").unwrap().expose(), b"");
+        assert_eq!(secret.bytes("extra").unwrap().expose(), b"plain");
+    }
+
+    #[test]
+    fn neither_debug_nor_json_shows_a_value() {
+        let secret = secret(
+            "metadata: {name: web, annotations: {kubectl.kubernetes.io/last-applied-configuration: c2VjcmV0}}\n\
+             data: {tls.key: c2VjcmV0, odd: c2VjcmV0!}\n",
+        );
+        let debug = format!("{secret:?}");
+        assert!(debug.contains("tls.key") && !debug.contains("c2VjcmV0") && !debug.contains("secret\""), "{debug}");
+        let json = serde_json::to_string(&secret.data.keys().collect::<Vec<_>>()).unwrap();
+        assert!(json.contains("tls.key"));
+    }
+
+    #[test]
+    fn missing_and_null_data_is_no_data() {
+        assert!(secret("metadata: {name: web}").data.is_empty());
+        assert!(secret("{metadata: {name: web}, data: null, stringData: null, type: null}").data.is_empty());
+    }
+}
