@@ -1,0 +1,92 @@
+//! When a certificate is due for renewal, renewal windows aside.
+//!
+//! Source: cert-manager's `pkg/util/pki/renewaltime.go`. Windows and the CA's own suggestion are not computed here.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// What a Certificate's spec says about renewal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RenewalSpec {
+    /// `spec.renewBefore`.
+    pub renew_before: Option<SignedDuration>,
+    /// `spec.renewBeforePercentage`: the share of the lifetime that remains.
+    pub renew_before_percentage: Option<i32>,
+}
+
+/// How long before its end a certificate of this lifetime is renewed: `renewBefore` or the percentage where they
+/// make sense, else a third.
+pub fn renew_before(lifetime: SignedDuration, spec: RenewalSpec) -> SignedDuration {
+    if let Some(before) = spec.renew_before.filter(|before| before.is_positive() && *before < lifetime) {
+        return before;
+    }
+    match spec.renew_before_percentage {
+        Some(percentage @ 1..=99) => share(lifetime, percentage),
+        Some(_) | None => lifetime / 3,
+    }
+}
+
+/// When the certificate is renewed: whole seconds, as in the status.
+pub fn renewal_time(not_before: Timestamp, not_after: Timestamp, spec: RenewalSpec) -> Timestamp {
+    let before = renew_before(not_after.duration_since(not_before), spec);
+    let exact = not_after.saturating_sub(before).unwrap_or(Timestamp::MIN);
+    Timestamp::from_second(exact.as_second().saturating_sub(i64::from(exact.subsec_nanosecond() < 0))).unwrap_or(exact)
+}
+
+/// Goes through floating point as Go does, so that the same second comes out.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "Go's own arithmetic")]
+fn share(lifetime: SignedDuration, percentage: i32) -> SignedDuration {
+    let nanos = lifetime.as_nanos() as f64 * f64::from(percentage) / 100.0;
+    SignedDuration::from_nanos(nanos as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hours(hours: i64) -> SignedDuration {
+        SignedDuration::from_hours(hours)
+    }
+
+    #[test]
+    fn cert_managers_own_cases_are_met() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        for (lifetime, before, percentage, after) in [
+            (hours(3), None, None, hours(2)),
+            (hours(4380), None, None, hours(2920)),
+            (hours(24), Some(hours(20)), None, hours(4)),
+            (hours(730), Some(hours(706)), None, hours(24)),
+            (hours(24), Some(hours(25)), None, hours(16)),
+            (hours(730), None, Some(30), hours(511)),
+            (hours(24) + SignedDuration::from_mins(3), Some(hours(24)), None, SignedDuration::from_mins(3)),
+            (hours(24) - SignedDuration::from_secs(1), None, None, hours(16) - SignedDuration::from_secs(1)),
+            (hours(3), None, Some(100), hours(2)),
+            (hours(3), None, Some(0), hours(2)),
+            (hours(3), Some(hours(-1)), Some(25), SignedDuration::from_mins(135)),
+        ] {
+            let spec = RenewalSpec { renew_before: before, renew_before_percentage: percentage };
+            assert_eq!(renewal_time(start, start + lifetime, spec), start + after, "{lifetime:?} {spec:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_lifetime_does_not_overflow() {
+        let spec = RenewalSpec { renew_before_percentage: Some(99), ..RenewalSpec::default() };
+        assert_eq!(renew_before(hours(24 * 365 * 10), spec).as_hours(), 86_724);
+    }
+
+    proptest! {
+        #[test]
+        fn renewal_never_comes_after_the_end(start in 0i64..4_000_000_000, life in 1i64..400_000_000, before: Option<i64>, percentage: Option<i32>) {
+            let not_before = Timestamp::from_second(start).unwrap();
+            let not_after = Timestamp::from_second(start + life).unwrap();
+            let spec = RenewalSpec {
+                renew_before: before.map(SignedDuration::from_secs),
+                renew_before_percentage: percentage,
+            };
+            let due = renewal_time(not_before, not_after, spec);
+            prop_assert!(not_before <= due && due < not_after);
+        }
+    }
+}
