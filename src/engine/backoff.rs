@@ -32,7 +32,7 @@ impl BackOff {
 }
 
 /// When the next issuance may start: `status.lastFailureTime` plus the delay for `status.failedIssuanceAttempts`.
-pub fn next_attempt(last_failure: Timestamp, attempts: Option<i64>, back_off: BackOff) -> Timestamp {
+pub fn next_attempt(last_failure: Timestamp, attempts: Option<i64>, back_off: &BackOff) -> Timestamp {
     last_failure.saturating_add(back_off.delay(attempts)).unwrap_or(Timestamp::MAX)
 }
 
@@ -67,9 +67,9 @@ mod tests {
     #[test]
     fn the_next_attempt_is_counted_from_the_last_failure() {
         let failed: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
-        let next = next_attempt(failed, Some(3), BackOff::default());
+        let next = next_attempt(failed, Some(3), &BackOff::default());
         assert_eq!(next, "2026-03-01T14:00:00Z".parse().unwrap());
-        assert_eq!(next_attempt(Timestamp::MAX, Some(3), BackOff::default()), Timestamp::MAX);
+        assert_eq!(next_attempt(Timestamp::MAX, Some(3), &BackOff::default()), Timestamp::MAX);
     }
 
     proptest! {

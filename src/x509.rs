@@ -1,0 +1,18 @@
+//! Certificates, requests and public keys, decoded as cert-manager's controllers decode them.
+//!
+//! Facts only: no judgement on dates, names or trust. A private key is read to learn its public half, and dropped.
+
+mod certificate;
+mod der;
+mod key;
+mod link;
+mod name;
+mod pem;
+mod request;
+mod usage;
+
+pub use certificate::{Bundle, Certificate, CertificateError};
+pub use key::{KeyError, KeyType, PublicKey};
+pub use link::LinkFault;
+pub use name::{AltNames, DnError, Name, OtherName};
+pub use request::{Request, RequestError};

@@ -1,0 +1,323 @@
+//! Distinguished names and alternative names.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use thiserror::Error;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::x509::X509Name;
+
+use super::der::{self, Reader};
+
+/// Names of attributes, as Go and RFC 4514 write them, and their OIDs.
+const ATTRIBUTES: [(&str, &str); 11] = [
+    ("CN", "2.5.4.3"),
+    ("SERIALNUMBER", "2.5.4.5"),
+    ("C", "2.5.4.6"),
+    ("L", "2.5.4.7"),
+    ("ST", "2.5.4.8"),
+    ("STREET", "2.5.4.9"),
+    ("O", "2.5.4.10"),
+    ("OU", "2.5.4.11"),
+    ("POSTALCODE", "2.5.4.17"),
+    ("DC", "0.9.2342.19200300.100.1.25"),
+    ("UID", "0.9.2342.19200300.100.1.1"),
+];
+
+/// A distinguished name: its DER, and its attributes in the order of the DER.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    pub der: Vec<u8>,
+    /// One list for each relative name; the word is one of `CN`, `O`, … or a dotted OID.
+    relative: Vec<Vec<(String, String)>>,
+}
+
+impl Name {
+    pub(super) fn of(name: &X509Name<'_>) -> Self {
+        let relative = name
+            .iter_rdn()
+            .map(|rdn| {
+                rdn.iter()
+                    .filter_map(|attribute| {
+                        let oid = attribute.attr_type().to_id_string();
+                        let word =
+                            ATTRIBUTES.iter().find(|(_, known)| *known == oid).map(|(word, _)| (*word).to_owned());
+                        let value = attribute.attr_value();
+                        Some((word.unwrap_or(oid), text(value.header.tag().0, value.data)?))
+                    })
+                    .collect()
+            })
+            .collect();
+        Self { der: name.as_raw().to_vec(), relative }
+    }
+
+    /// The name behind an RFC 4514 text, encoded as cert-manager does: last relative name first, each value a
+    /// PrintableString if it can be one.
+    pub fn literal(text: &str) -> Result<Self, DnError> {
+        let der = literal_der(text)?;
+        let (_, name) = X509Name::from_der(&der).map_err(|_| DnError::Incomplete)?;
+        Ok(Self::of(&name))
+    }
+
+    /// The values of an attribute such as `O`, in order.
+    pub fn values(&self, word: &str) -> Vec<&str> {
+        let attributes = self.relative.iter().flatten();
+        attributes.filter(|(name, _)| name == word).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The common name; of several, the last, as Go takes it. Empty if there is none.
+    pub fn common_name(&self) -> &str {
+        self.values("CN").last().copied().unwrap_or_default()
+    }
+
+    /// Whether there are no attributes.
+    pub fn is_empty(&self) -> bool {
+        self.relative.is_empty()
+    }
+}
+
+impl fmt::Display for Name {
+    /// RFC 4514: last in the DER comes first.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, attributes) in self.relative.iter().rev().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            for (index, (word, value)) in attributes.iter().enumerate() {
+                if index > 0 {
+                    f.write_str("+")?;
+                }
+                write!(f, "{word}={}", escaped(value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// RFC 4514 §2.4.
+fn escaped(value: &str) -> String {
+    let mut out = String::new();
+    let last = value.chars().count().saturating_sub(1);
+    for (index, char) in value.chars().enumerate() {
+        let special = matches!(char, ',' | '+' | '"' | '\\' | '<' | '>' | ';')
+            || (index == 0 && matches!(char, '#' | ' '))
+            || (index == last && char == ' ');
+        if special {
+            out.push('\\');
+        }
+        out.push(char);
+    }
+    out
+}
+
+/// The text of a directory string (X.520), by its tag.
+fn text(tag: u32, data: &[u8]) -> Option<String> {
+    match tag {
+        // UTF8String, NumericString, PrintableString, T61String, IA5String.
+        12 | 18 | 19 | 20 | 22 => Some(String::from_utf8_lossy(data).into_owned()),
+        // BMPString.
+        30 => {
+            let units: Vec<u16> = data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+            Some(String::from_utf16_lossy(&units))
+        }
+        _ => None,
+    }
+}
+
+/// Why a text is no distinguished name (cert-manager's `spec.literalSubject`).
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum DnError {
+    #[error("incomplete type, value pair")]
+    Incomplete,
+    #[error("unknown attribute type {0:?}")]
+    UnknownType(String),
+    #[error("value {0:?} is not escaped correctly")]
+    Escape(String),
+}
+
+fn literal_der(literal: &str) -> Result<Vec<u8>, DnError> {
+    let mut relative = Vec::new();
+    for attributes in split_unescaped(literal, &[',', ';']) {
+        let mut encoded = Vec::new();
+        for attribute in split_unescaped(attributes, &['+']) {
+            encoded.push(encode_attribute(attribute)?);
+        }
+        // DER orders the members of a set.
+        encoded.sort();
+        relative.push(der::element(der::SET, &encoded.concat()));
+    }
+    relative.reverse();
+    Ok(der::element(der::SEQUENCE, &relative.concat()))
+}
+
+fn split_unescaped<'t>(text: &'t str, separators: &[char]) -> Vec<&'t str> {
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    let (mut start, mut escaping) = (0, false);
+    for (at, char) in text.char_indices() {
+        if escaping {
+            escaping = false;
+        } else if char == '\\' {
+            escaping = true;
+        } else if separators.contains(&char) {
+            parts.push(&text[start..at]);
+            start = at + char.len_utf8();
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+fn encode_attribute(attribute: &str) -> Result<Vec<u8>, DnError> {
+    let (word, value) = attribute.split_once('=').ok_or(DnError::Incomplete)?;
+    let word = word.trim();
+    let known = ATTRIBUTES.iter().find(|(known, _)| *known == word && *known != "POSTALCODE").map(|(_, oid)| *oid);
+    let oid = der::oid(known.unwrap_or(word)).ok_or_else(|| DnError::UnknownType(word.to_owned()))?;
+    let value = unescape(value)?;
+    let tag = if value.chars().all(is_printable) { der::PRINTABLE_STRING } else { der::UTF8_STRING };
+    let content = [der::element(der::OID, &oid), der::element(tag, value.as_bytes())].concat();
+    Ok(der::element(der::SEQUENCE, &content))
+}
+
+/// The characters of a PrintableString that Go writes as one; it leaves `*` and `&` out when writing.
+fn is_printable(char: char) -> bool {
+    char.is_ascii_alphanumeric()
+        || matches!(char, ' ' | '\'' | '(' | ')' | '+' | ',' | '-' | '.' | '/' | ':' | '=' | '?')
+}
+
+fn unescape(raw: &str) -> Result<String, DnError> {
+    let bad = || DnError::Escape(raw.to_owned());
+    let mut out = Vec::new();
+    let mut bytes = raw.trim_start().bytes().peekable();
+    // A blank at the end counts only if it is escaped.
+    let mut keep = 0;
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            out.push(byte);
+            if byte != b' ' {
+                keep = out.len();
+            }
+            continue;
+        }
+        let escaped = bytes.next().ok_or_else(bad)?;
+        match hex_digit(escaped) {
+            Some(high) => {
+                let low = bytes.next().and_then(hex_digit).ok_or_else(bad)?;
+                out.push(high << 4 | low);
+            }
+            None if b" \"#+,;<=>\\".contains(&escaped) => out.push(escaped),
+            None => return Err(bad()),
+        }
+        keep = out.len();
+    }
+    out.truncate(keep);
+    String::from_utf8(out).map_err(|_| bad())
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// The subject alternative names (RFC 5280 §4.2.1.6), each list in its own order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AltNames {
+    pub dns: Vec<String>,
+    pub emails: Vec<String>,
+    pub ips: Vec<IpAddr>,
+    pub uris: Vec<String>,
+    pub others: Vec<OtherName>,
+}
+
+/// An otherName: its OID, and its value if that is a UTF8String.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OtherName {
+    pub oid: String,
+    pub value: Option<String>,
+}
+
+impl AltNames {
+    /// `None` if an entry is malformed.
+    pub(super) fn of(names: &[GeneralName<'_>]) -> Option<Self> {
+        let mut alt = Self::default();
+        for name in names {
+            match name {
+                GeneralName::DNSName(name) => alt.dns.push((*name).to_owned()),
+                GeneralName::RFC822Name(name) => alt.emails.push((*name).to_owned()),
+                GeneralName::URI(uri) => alt.uris.push((*uri).to_owned()),
+                GeneralName::IPAddress(bytes) => alt.ips.push(ip(bytes)?),
+                GeneralName::OtherName(oid, rest) => alt.others.push(OtherName {
+                    oid: oid.to_id_string(),
+                    value: Reader(rest).next().and_then(|value| {
+                        let text = value.inner(der::CONTEXT_0)?.next()?.expect(der::UTF8_STRING)?;
+                        String::from_utf8(text.to_vec()).ok()
+                    }),
+                }),
+                GeneralName::Invalid(..) => return None,
+                GeneralName::X400Address(_)
+                | GeneralName::DirectoryName(_)
+                | GeneralName::EDIPartyName(_)
+                | GeneralName::RegisteredID(_) => {}
+            }
+        }
+        Some(alt)
+    }
+
+    /// Whether there are none of any sort.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// IPv4 in IPv6 counts as IPv4, as in Go.
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let ip = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()?;
+    Some(ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(literal: &str) -> Name {
+        Name::literal(literal).unwrap()
+    }
+
+    #[test]
+    fn a_literal_name_is_written_backwards_and_read_again() {
+        let read = name(r"CN=web\, shop ,OU=A+O=B,DC=example,1.2.3.4=x\ ,C=DE");
+        assert_eq!(read.to_string(), r"CN=web\, shop,O=B+OU=A,DC=example,1.2.3.4=x\ ,C=DE");
+        assert_eq!(read.common_name(), "web, shop");
+        assert_eq!(read.values("OU"), ["A"]);
+        assert!(name("").is_empty() && name("").common_name().is_empty());
+    }
+
+    #[test]
+    fn literal_names_have_the_bytes_that_go_gives_them() {
+        // asn1.Marshal of the sequence for "CN=*.example.com,O=Shop".
+        let expected = b"\x30\x27\x31\x0d\x30\x0b\x06\x03\x55\x04\x0a\x13\x04Shop\x31\x16\x30\x14\x06\x03\x55\x04\x03\x0c\x0d*.example.com";
+        assert_eq!(literal_der("CN=*.example.com,O=Shop").unwrap(), expected);
+        assert_eq!(literal_der(r"CN=\c3\bc").unwrap(), literal_der("CN=ü").unwrap());
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        assert_eq!(literal_der("CN"), Err(DnError::Incomplete));
+        assert_eq!(literal_der("CN=a,"), Err(DnError::Incomplete));
+        assert_eq!(literal_der("cn=a"), Err(DnError::UnknownType("cn".into())));
+        assert_eq!(literal_der(r"CN=a\"), Err(DnError::Escape(r"a\".into())));
+        assert_eq!(literal_der(r"CN=a\zz"), Err(DnError::Escape(r"a\zz".into())));
+    }
+
+    #[test]
+    fn ip_addresses_have_four_or_sixteen_bytes() {
+        assert_eq!(ip(&[10, 0, 0, 1]), "10.0.0.1".parse().ok());
+        let mut mapped = [0; 16];
+        mapped[10..].copy_from_slice(&[0xff, 0xff, 10, 0, 0, 1]);
+        assert_eq!(ip(&mapped), "10.0.0.1".parse().ok());
+        assert_eq!(ip(&[1, 2, 3]), None);
+    }
+}
