@@ -1,0 +1,235 @@
+//! The words that a user types.
+//!
+//! Parses and nothing else: no defaults that depend on the world, no I/O.
+
+pub mod connection;
+pub mod target;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::render::style::ColourChoice;
+use connection::Connection;
+
+/// Why is my cert-manager certificate not ready?
+#[derive(Debug, Parser)]
+#[command(disable_version_flag = true, subcommand_required = false, arg_required_else_help = false)]
+pub struct Cli {
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// When to use colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = false)]
+    pub color: ColourChoice,
+
+    /// Judge everything as of this time instead of now
+    #[arg(long, global = true, value_name = "RFC3339")]
+    pub now: Option<jiff::Timestamp>,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The parser under the name that the user called us by.
+pub fn command(program: &str) -> clap::Command {
+    Cli::command().bin_name(program.to_owned()).name(program.to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show certificates, or one certificate's whole chain
+    Status(Box<StatusArgs>),
+    /// Say why a certificate is not ready, or that nothing is wrong
+    Diagnose(DiagnoseArgs),
+    /// Explain a finding, or list all of them
+    Explain(ExplainArgs),
+    /// Start the renewal of certificates
+    Renew(Box<RenewArgs>),
+    /// Print the versions of this program and of cert-manager
+    Version(VersionArgs),
+}
+
+/// Where objects come from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SourceArgs {
+    /// Read saved objects instead of a cluster: file, folder, .tar.gz, .zip or - (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub from: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Certificates by NAME or certificate/NAME; none lists all of the namespace
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
+
+    /// All namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// Only objects with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<String>,
+
+    /// Only objects with these fields, such as spec.issuerRef.name=NAME
+    #[arg(long, value_name = "SELECTOR")]
+    pub field_selector: Option<String>,
+
+    /// Only certificates of this issuer: NAME, issuer/NAME or clusterissuer/NAME
+    #[arg(long, value_name = "ISSUER")]
+    pub issuer: Option<String>,
+
+    /// Only certificates that are not ready or whose last issuance failed
+    #[arg(long)]
+    pub failing: bool,
+
+    /// Only certificates that expire within this time, such as 30d or 72h
+    #[arg(long, value_name = "DURATION")]
+    pub expires_within: Option<String>,
+
+    /// Sort by a column (urgency, name, age, expires, renews, issuer, ready, stage) or a JSONPath field
+    #[arg(long, value_name = "COLUMN")]
+    pub sort_by: Option<String>,
+
+    /// Leave out the line of column names
+    #[arg(long)]
+    pub no_headers: bool,
+
+    /// Show the labels as the last column
+    #[arg(long)]
+    pub show_labels: bool,
+
+    /// Show requests of former revisions too
+    #[arg(long)]
+    pub history: bool,
+
+    /// Go on and print changes
+    #[arg(short = 'w', long)]
+    pub watch: bool,
+
+    /// Output form
+    #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: StatusOutput,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StatusOutput {
+    #[default]
+    Table,
+    Wide,
+    Json,
+    Yaml,
+    Name,
+}
+
+#[derive(Debug, Args)]
+pub struct DiagnoseArgs {
+    /// NAME (a Certificate), TYPE/NAME or TYPE NAME...; none means everything in the namespace
+    #[arg(value_name = "TYPE/NAME")]
+    pub targets: Vec<String>,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
+
+    /// All namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// Exit with 1 from this severity on
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t)]
+    pub fail_on: FailOn,
+
+    /// Output form
+    #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: DiagnoseOutput,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    #[default]
+    Error,
+    Warning,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DiagnoseOutput {
+    #[default]
+    Text,
+    Short,
+    Wide,
+    Json,
+    Yaml,
+    Junit,
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The id of a finding
+    #[arg(value_name = "RULE-ID")]
+    pub rule: Option<String>,
+
+    /// Output form
+    #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: ExplainOutput,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExplainOutput {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct RenewArgs {
+    /// Certificates by NAME or certificate/NAME
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+
+    /// All namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// Every Certificate of the namespace
+    #[arg(long)]
+    pub all: bool,
+
+    /// Certificates with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<String>,
+
+    /// Say what would be done (client), or let the server check it without storing it (server)
+    #[arg(long, value_enum, value_name = "MODE", default_value_t, num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    pub dry_run: DryRun,
+
+    /// Wait until the new certificate is stored, or its issuance has failed
+    #[arg(long)]
+    pub wait: bool,
+
+    /// How long to wait, such as 5m; 0 checks once
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub timeout: String,
+
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    #[default]
+    None,
+    Client,
+    Server,
+}
+
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// Only this program's version; asks no server
+    #[arg(long)]
+    pub client: bool,
+}

@@ -1,0 +1,87 @@
+//! One file per subcommand: asks a source, has the facts judged, renders, writes once.
+//!
+//! The only place that knows both the edges and the core.
+
+pub mod diagnose;
+pub mod explain;
+mod failure;
+pub mod source;
+pub mod version;
+
+use std::io::{self, Read, Write};
+
+use jiff::Timestamp;
+
+pub use failure::Failure;
+
+use crate::cli::{Cli, Command};
+use crate::clock;
+use crate::connect::Flags;
+use crate::env::Env;
+use crate::render::Style;
+
+/// What a command gets from the outside.
+pub struct Context<'c> {
+    pub env: &'c Env,
+    pub style: Style,
+    /// `--now`; `None` means the real time.
+    pub now: Option<Timestamp>,
+    /// How the user called us, such as `kubectl cert`.
+    pub program: String,
+    pub flags: Flags,
+    pub stdin: &'c mut dyn Read,
+    pub stdin_is_terminal: bool,
+    pub stderr_is_terminal: bool,
+    pub out: &'c mut dyn Write,
+    pub err: &'c mut dyn Write,
+}
+
+/// How a run ended; the number is the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// The answer is good.
+    Good = 0,
+    /// The answer is bad.
+    Bad = 1,
+    /// The tool could not do its job.
+    Trouble = 2,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl Context<'_> {
+    /// The time that everything is judged at.
+    pub fn now(&self) -> Timestamp {
+        self.now.unwrap_or_else(clock::now)
+    }
+
+    /// Writes a finished text, with the program's name put in.
+    pub fn write(&mut self, text: &str) -> Result<(), Failure> {
+        let text = text.replace(crate::finding::PROGRAM, &self.program);
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(Failure::Output)
+    }
+
+    /// A line on standard error.
+    pub fn note(&mut self, text: &str) {
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(self.err, "{text}");
+    }
+}
+
+/// Runs the command of the command line.
+pub fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
+    match cli.command {
+        Some(Command::Diagnose(args)) => diagnose::run(&args, context),
+        Some(Command::Explain(args)) => explain::run(&args, context),
+        Some(Command::Version(args)) => version::run(&args, context),
+        Some(Command::Status(_) | Command::Renew(_)) => Err(Failure::Output(io::Error::other("not yet"))),
+        None => help(context),
+    }
+}
+
+/// Without a command: the help, on standard output, as kubectl does.
+fn help(context: &mut Context) -> Result<Exit, Failure> {
+    let text = crate::cli::command(&context.program).render_help().to_string();
+    context.write(&text)?;
+    Ok(Exit::Good)
+}

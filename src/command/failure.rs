@@ -1,0 +1,49 @@
+//! Why a command could not do its job.
+
+use std::io;
+
+use super::Exit;
+use crate::cli::target::TargetError;
+use crate::connect::{ConnectError, RequestError};
+use crate::source::files::FilesError;
+
+/// Every error that ends a run. Findings are no errors.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error("{message}")]
+    Usage { message: String },
+    #[error("there is no rule {id:?}{near}")]
+    UnknownRule { id: String, near: String },
+    #[error("cannot write the answer")]
+    Output(#[source] io::Error),
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    /// The exit code of the process. A reader that went away is no failure.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Good,
+            Self::Interrupted => Exit::Interrupted,
+            Self::Target(_)
+            | Self::Files(_)
+            | Self::Connect(_)
+            | Self::Request(_)
+            | Self::Usage { .. }
+            | Self::UnknownRule { .. }
+            | Self::Output(_)
+            | Self::Runtime(_) => Exit::Trouble,
+        }
+    }
+}

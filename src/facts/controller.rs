@@ -1,0 +1,116 @@
+//! cert-manager's own workloads: controller, webhook, cainjector.
+//!
+//! Finds them by the chart's labels, else by container name or image; judges nothing.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::api::Object;
+use crate::inventory::Inventory;
+
+/// The three programs of a cert-manager installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    Controller,
+    Webhook,
+    CaInjector,
+}
+
+impl Component {
+    /// The chart's `app.kubernetes.io/component` label, which is also the tail of the image name.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Controller => "controller",
+            Self::Webhook => "webhook",
+            Self::CaInjector => "cainjector",
+        }
+    }
+}
+
+/// A Deployment of one component and its Pods.
+#[derive(Clone, Debug)]
+pub struct Workload<'i> {
+    pub component: Component,
+    pub deployment: &'i Deployment,
+    pub pods: Vec<&'i Pod>,
+}
+
+/// Every cert-manager workload that the source shows.
+#[derive(Clone, Debug, Default)]
+pub struct Installation<'i> {
+    pub workloads: Vec<Workload<'i>>,
+}
+
+impl<'i> Installation<'i> {
+    pub(super) fn of(inventory: &'i Inventory) -> Self {
+        let workloads = inventory
+            .deployments
+            .iter()
+            .filter_map(|deployment| {
+                let component = component(deployment)?;
+                Some(Workload { component, deployment, pods: pods(inventory, deployment) })
+            })
+            .collect();
+        Self { workloads }
+    }
+
+    /// The workloads of one component: none if the source shows none, several if there are two installations.
+    pub fn of_component(&self, component: Component) -> impl Iterator<Item = &Workload<'i>> {
+        self.workloads.iter().filter(move |workload| workload.component == component)
+    }
+}
+
+impl Workload<'_> {
+    /// The arguments of the component's container.
+    pub fn args(&self) -> Vec<&str> {
+        let containers = self.deployment.spec.template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
+        containers.iter().flat_map(|container| container.args.iter().flatten()).map(String::as_str).collect()
+    }
+
+    /// The value of `--name=value` among the arguments.
+    pub fn flag(&self, name: &str) -> Option<&str> {
+        self.args().into_iter().find_map(|arg| arg.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    /// Replicas that are wanted.
+    pub fn wanted(&self) -> i32 {
+        self.deployment.spec.replicas.unwrap_or(1)
+    }
+
+    /// Replicas that are available.
+    pub fn available(&self) -> i32 {
+        self.deployment.status.as_ref().and_then(|status| status.available_replicas).unwrap_or(0)
+    }
+}
+
+fn component(deployment: &Deployment) -> Option<Component> {
+    const ALL: [Component; 3] = [Component::Controller, Component::Webhook, Component::CaInjector];
+    let template = deployment.spec.template.spec.as_ref()?;
+    let images = || template.containers.iter().filter_map(|container| container.image.as_deref());
+    let is_ours = |component: Component| {
+        let image = format!("cert-manager-{}", component.label());
+        let by_image = images().any(|full| image_name(full) == image);
+        let by_label = deployment.label("app.kubernetes.io/component") == Some(component.label())
+            && template.containers.iter().any(|container| container.name == image);
+        by_image || by_label
+    };
+    ALL.into_iter().find(|component| is_ours(*component))
+}
+
+/// The last part of an image reference, without tag and digest.
+fn image_name(image: &str) -> &str {
+    let path = image.split('@').next().unwrap_or(image);
+    let last = path.rsplit('/').next().unwrap_or(path);
+    last.split(':').next().unwrap_or(last)
+}
+
+/// The Pods that the Deployment's selector chooses.
+fn pods<'i>(inventory: &'i Inventory, deployment: &Deployment) -> Vec<&'i Pod> {
+    let Some(labels) = deployment.spec.selector.match_labels.as_ref().filter(|labels| !labels.is_empty()) else { return Vec::new() };
+    inventory
+        .pods
+        .in_namespace(deployment.namespace().unwrap_or_default())
+        .iter()
+        .filter(|pod| labels.iter().all(|(key, value)| pod.label(key) == Some(value)))
+        .collect()
+}

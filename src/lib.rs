@@ -1,0 +1,25 @@
+//! The parts of `kubectl cert`: objects in, one answer out.
+//!
+//! The way is always the same: facts → chain → stage → rules → report → render.
+//! `docs/architecture.md` states what each module may do and, above all, what it never does.
+
+pub mod api;
+pub mod chain;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod connect;
+pub mod duration;
+pub mod engine;
+pub mod env;
+pub mod fact;
+pub mod facts;
+pub mod finding;
+pub mod inventory;
+pub mod objref;
+pub mod redact;
+pub mod render;
+pub mod report;
+pub mod rule;
+pub mod source;
+pub mod x509;

@@ -1,0 +1,14 @@
+//! From a report to bytes.
+//!
+//! Every function here turns a finished value and a [`Style`] into text. None fetches, judges, prints or looks at
+//! the terminal; only this module knows colours and tables.
+
+pub mod escape;
+pub mod failure;
+pub mod json;
+pub mod prose;
+pub mod rules;
+pub mod style;
+pub mod text;
+
+pub use style::Style;

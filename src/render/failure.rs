@@ -1,0 +1,42 @@
+//! A failed run in words: every cause once.
+
+use std::error::Error;
+
+use super::{Style, escape};
+use super::style::Tint;
+
+/// `error: ...`, with the causes that are not said yet behind it. Words that kubectl's users know stay as they are.
+pub fn text(failure: &dyn Error, style: &Style) -> String {
+    let mut said = failure.to_string();
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !words.is_empty() && !said.contains(&words) {
+            said = format!("{said}: {words}");
+        }
+        cause = error.source();
+    }
+    let said = said.lines().map(escape::line).collect::<Vec<_>>().join("\n");
+    let opens_itself = ["error:", "Error from server", "The connection to the server", "Unable to connect", "The "]
+        .iter()
+        .any(|start| said.starts_with(start));
+    if opens_itself { format!("{said}\n") } else { format!("{} {said}\n", style.tint(Tint::Bad, "error:")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read the plan")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("disk on \u{1b}[31mfire")]
+    struct Inner;
+
+    #[test]
+    fn every_cause_is_said_once_and_escaped() {
+        assert_eq!(text(&Outer(Inner), &Style::PLAIN), "error: cannot read the plan: disk on ^[[31mfire\n");
+    }
+}

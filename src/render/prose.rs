@@ -1,0 +1,52 @@
+//! Wraps plain text to a width.
+
+/// Adds `text` to `out`, wrapped at `width`, every line behind `indent` spaces. Words longer than a line are kept
+/// whole: a name or URL that is cut cannot be pasted.
+pub fn wrap(out: &mut String, text: &str, indent: usize, width: usize) {
+    hang(out, "", text, indent, indent, width);
+}
+
+/// Like [`wrap`] with `lead` in front of the first line and the rest of the lines behind `hanging` spaces.
+pub fn hang(out: &mut String, lead: &str, text: &str, indent: usize, hanging: usize, width: usize) {
+    let mut line = format!("{}{lead}", " ".repeat(indent));
+    let mut used = indent + lead.chars().count();
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if !empty && used + 1 + length > width {
+            out.push_str(line.trim_end());
+            out.push('\n');
+            line = " ".repeat(hanging);
+            used = hanging;
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += length;
+        empty = false;
+    }
+    out.push_str(line.trim_end());
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_are_kept_whole() {
+        let mut out = String::new();
+        wrap(&mut out, "see http://example.com/a/very/long/path now", 2, 16);
+        assert_eq!(out, "  see\n  http://example.com/a/very/long/path\n  now\n");
+    }
+
+    #[test]
+    fn lines_after_the_first_hang_under_the_text() {
+        let mut out = String::new();
+        hang(&mut out, "Next  ", "one two three", 0, 6, 14);
+        assert_eq!(out, "Next  one two\n      three\n");
+    }
+}

@@ -1,0 +1,182 @@
+//! A diagnosis for people: the answer, then cause, evidence and fix.
+
+use super::style::Tint;
+use super::{Style, escape, prose};
+use crate::duration::human;
+use crate::finding::{Finding, Fix};
+use crate::report::{Report, TargetReport, Verdict};
+use crate::rule::{Nature, Severity};
+
+/// How much to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// A line per target.
+    Short,
+    /// Trouble in full, quiet targets by a line.
+    Normal,
+    /// Everything, also folded findings.
+    Wide,
+}
+
+/// The whole report as text.
+pub fn report(report: &Report, detail: Detail, style: &Style) -> String {
+    let mut out = String::new();
+    if report.targets.len() != 1 {
+        out.push_str(&tally(report));
+        out.push('\n');
+    }
+    for target in &report.targets {
+        let in_full = report.targets.len() == 1 || !is_quiet(target);
+        match detail {
+            Detail::Short => one_line(&mut out, target, style),
+            Detail::Normal if !in_full => one_line(&mut out, target, style),
+            Detail::Normal | Detail::Wide => {
+                if report.targets.len() != 1 {
+                    out.push('\n');
+                }
+                in_full_target(&mut out, report, target, detail, style);
+            }
+        }
+    }
+    for trouble in &report.troubles {
+        let lead = style.tint(Tint::Warn, "Not seen: ");
+        prose::hang(&mut out, &lead, &escape::line(&trouble.why), 0, 10, style.width);
+    }
+    out
+}
+
+fn is_quiet(target: &TargetReport) -> bool {
+    target.findings.is_empty() && target.verdict != Verdict::Failing
+}
+
+/// `2 failing, 1 issuing, 10 healthy`.
+fn tally(report: &Report) -> String {
+    if report.targets.is_empty() {
+        return "nothing to diagnose: no cert-manager objects found".into();
+    }
+    let order = [Verdict::Failing, Verdict::Unknown, Verdict::Issuing, Verdict::Renewing, Verdict::Healthy];
+    let counts = order.into_iter().filter_map(|verdict| {
+        let count = report.targets.iter().filter(|target| target.verdict == verdict).count();
+        (count > 0).then(|| format!("{count} {}", verdict.id()))
+    });
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+fn tint(verdict: Verdict) -> Tint {
+    match verdict {
+        Verdict::Failing => Tint::Bad,
+        Verdict::Unknown => Tint::Warn,
+        Verdict::Issuing | Verdict::Renewing => Tint::Busy,
+        Verdict::Healthy => Tint::Good,
+    }
+}
+
+fn one_line(out: &mut String, target: &TargetReport, style: &Style) {
+    let verdict = style.tint(tint(target.verdict), target.verdict.id());
+    let pad = " ".repeat(9usize.saturating_sub(target.verdict.id().len()));
+    let id = target.findings.first().map(|finding| format!(" [{}]", finding.rule.id)).unwrap_or_default();
+    let object = escape::line(&target.object.to_string());
+    out.push_str(&format!("{verdict}{pad}{object}: {}{id}\n", escape::line(&target.headline)));
+}
+
+fn in_full_target(out: &mut String, report: &Report, target: &TargetReport, detail: Detail, style: &Style) {
+    let lead = format!("{}: ", escape::line(&target.object.to_string()));
+    let verdict = style.tint(tint(target.verdict), target.verdict.id());
+    // The verdict is coloured after wrapping would have counted its escape codes, so it leads alone.
+    let mut answer = String::new();
+    let plain = format!("{} {lead}", target.verdict.id());
+    prose::hang(&mut answer, &plain, &escape::line(&target.headline), 0, 2, style.width);
+    out.push_str(&answer.replacen(target.verdict.id(), &verdict, 1));
+    if let Some(stage) = &target.stage {
+        let words = format!("{} ({})", stage.words(), stage.id());
+        prose::hang(out, "Stage ", &words, 2, 8, style.width);
+    }
+    if let Some(next) = target.next.as_ref().filter(|_| target.verdict != Verdict::Healthy) {
+        let what = escape::line(&next.what);
+        let words = match next.at {
+            Some(at) if at > report.now => format!("in {}, at {at}: {what}", human(at.duration_since(report.now))),
+            Some(at) => format!("due since {at}: {what}"),
+            None => what,
+        };
+        prose::hang(out, "Next  ", &words, 2, 8, style.width);
+    }
+    for finding in &target.findings {
+        out.push('\n');
+        finding_in_full(out, finding, style);
+    }
+    if !target.folded.is_empty() {
+        out.push('\n');
+        if detail == Detail::Wide {
+            out.push_str("Explained by the above:\n");
+            for finding in &target.folded {
+                let words = format!("{}: {}", finding.rule.id, escape::line(&finding.summary));
+                prose::wrap(out, &words, 2, style.width);
+            }
+        } else {
+            let ids: Vec<_> = target.folded.iter().map(|finding| finding.rule.id).collect();
+            prose::hang(out, "Explained by the above: ", &ids.join(", "), 0, 2, style.width);
+        }
+    }
+    withheld(out, target, detail, style);
+}
+
+fn finding_in_full(out: &mut String, finding: &Finding, style: &Style) {
+    let tint = match finding.rule.severity {
+        Severity::Error => Tint::Bad,
+        Severity::Warning => Tint::Warn,
+        Severity::Info => Tint::Faint,
+    };
+    let nature = match finding.rule.nature {
+        Nature::Cause => "Cause",
+        Nature::Symptom => "Symptom",
+        Nature::Risk => "Risk",
+    };
+    out.push_str(&style.tint(tint, &format!("{nature}: {}", finding.rule.id)));
+    out.push_str(&format!(" ({}, {})\n", finding.rule.severity.id(), escape::line(&finding.object.to_string())));
+    prose::wrap(out, &escape::line(&finding.summary), 2, style.width);
+    if !finding.explanation.is_empty() {
+        prose::wrap(out, &escape::line(&finding.explanation), 2, style.width);
+    }
+    for evidence in &finding.evidence {
+        let lead = format!("- {}: ", escape::line(&evidence.source.to_string()));
+        prose::hang(out, &lead, &escape::line(&evidence.text), 2, 6, style.width);
+    }
+    for fix in &finding.fixes {
+        one_fix(out, fix, style);
+    }
+}
+
+fn one_fix(out: &mut String, fix: &Fix, style: &Style) {
+    let title = style.tint(Tint::Strong, "Fix:");
+    let mut text = String::new();
+    prose::hang(&mut text, "Fix: ", &escape::line(&fix.title), 2, 7, style.width);
+    out.push_str(&text.replacen("Fix:", &title, 1));
+    // Commands and patches are pasted: they are never wrapped.
+    let lines = fix.command.iter().chain(&fix.patch).flat_map(|block| block.lines());
+    for line in lines {
+        out.push_str(&format!("       {}\n", escape::line(line)));
+    }
+}
+
+/// What could not be judged, one line per gap with the number of checks behind it.
+fn withheld(out: &mut String, target: &TargetReport, detail: Detail, style: &Style) {
+    let mut gaps: Vec<(&crate::rule::Gap, Vec<&str>)> = Vec::new();
+    for withheld in &target.withheld {
+        match gaps.iter_mut().find(|(gap, _)| *gap == &withheld.gap) {
+            Some((_, rules)) => rules.push(withheld.rule.id),
+            None => gaps.push((&withheld.gap, vec![withheld.rule.id])),
+        }
+    }
+    if !gaps.is_empty() {
+        out.push('\n');
+    }
+    for (gap, rules) in gaps {
+        let checks = match (detail, rules.len()) {
+            (Detail::Wide, _) => rules.join(", "),
+            (Detail::Short | Detail::Normal, 1) => "1 check".to_owned(),
+            (Detail::Short | Detail::Normal, count) => format!("{count} checks"),
+        };
+        let words = format!("{} ({checks}; needs {})", escape::line(&gap.why), escape::line(&gap.needs));
+        prose::hang(out, "Not judged: ", &words, 0, 2, style.width);
+    }
+}

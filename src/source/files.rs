@@ -1,0 +1,207 @@
+//! Saved objects: files, folders, archives and standard input.
+//!
+//! Untrusted input: bounded in bytes and files, never followed outside its folder. What the files do not hold stays
+//! unknown; nothing here concludes that it is absent.
+
+mod archive;
+mod document;
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::fact::Failure;
+use crate::inventory::Objects;
+
+/// How much one source may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Unpacked bytes of one file.
+    pub file_bytes: u64,
+    /// Unpacked bytes of all files.
+    pub total_bytes: u64,
+    /// Files in all.
+    pub files: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { file_bytes: 512 << 20, total_bytes: 2 << 30, files: 200_000 }
+    }
+}
+
+/// Why a source cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    #[error("the path {path:?} does not exist")]
+    Missing { path: PathBuf },
+    #[error("cannot read {path:?}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot read standard input")]
+    Stdin { source: io::Error },
+    #[error("standard input cannot be used for multiple arguments")]
+    StdinTwice,
+    #[error("{file}: line {line}, column {column}: {what}")]
+    Syntax { file: String, line: usize, column: usize, what: String },
+    #[error("{file}: {what}")]
+    Archive { file: String, what: String },
+    #[error("{file} holds more than {limit} bytes")]
+    TooLarge { file: String, limit: u64 },
+    #[error("{file} holds more than {limit} files")]
+    TooMany { file: String, limit: usize },
+    #[error("{path:?} holds no .json, .yaml or .yml file")]
+    Nothing { path: PathBuf },
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    pub objects: Objects,
+}
+
+/// Reads every path; `-` is standard input. A file that was named must be readable; one broken file in a folder or
+/// archive is noted and the rest is used.
+pub fn load(paths: &[String], stdin: &mut dyn Read, limits: Limits) -> Result<Loaded, FilesError> {
+    let mut reader = Reader { loaded: Loaded::default(), limits, bytes: 0, files: 0 };
+    let mut stdin_used = false;
+    for path in paths {
+        if path == "-" {
+            if std::mem::replace(&mut stdin_used, true) {
+                return Err(FilesError::StdinTwice);
+            }
+            let bytes = reader.bounded(stdin, "standard input").map_err(|error| match error {
+                FilesError::Read { source, .. } => FilesError::Stdin { source },
+                other => other,
+            })?;
+            reader.file("standard input", &bytes)?;
+        } else {
+            reader.path(Path::new(path))?;
+        }
+    }
+    Ok(reader.loaded)
+}
+
+struct Reader {
+    loaded: Loaded,
+    limits: Limits,
+    bytes: u64,
+    files: usize,
+}
+
+impl Reader {
+    fn path(&mut self, path: &Path) -> Result<(), FilesError> {
+        let read = |source| FilesError::Read { path: path.to_owned(), source };
+        let metadata = fs::metadata(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => FilesError::Missing { path: path.to_owned() },
+            _ => read(source),
+        })?;
+        if metadata.is_dir() {
+            let before = self.files;
+            self.folder(path)?;
+            return if self.files == before { Err(FilesError::Nothing { path: path.to_owned() }) } else { Ok(()) };
+        }
+        let name = path.display().to_string();
+        let bytes = self.bounded(&mut fs::File::open(path).map_err(read)?, &name)?;
+        self.file(&name, &bytes)
+    }
+
+    /// Every file under a folder that may hold objects, in order of name. Links are not followed.
+    fn folder(&mut self, folder: &Path) -> Result<(), FilesError> {
+        let read = |source| FilesError::Read { path: folder.to_owned(), source };
+        let mut entries: Vec<_> = fs::read_dir(folder).map_err(read)?.collect::<Result<_, _>>().map_err(read)?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            let kind = entry.file_type().map_err(read)?;
+            if kind.is_dir() {
+                self.folder(&path)?;
+            } else if kind.is_file() && holds_objects(&path.to_string_lossy()) {
+                let name = path.display().to_string();
+                let outcome = fs::File::open(&path)
+                    .map_err(|source| FilesError::Read { path: path.clone(), source })
+                    .and_then(|mut file| self.bounded(&mut file, &name))
+                    .and_then(|bytes| self.one_of_many(&name, &bytes));
+                self.note(&name, outcome)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file or standard input: an archive by its first bytes, else documents.
+    fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+        match archive::format(bytes) {
+            Some(format) => self.archive(format, name, bytes),
+            None => {
+                self.count(name)?;
+                self.documents(name, bytes)
+            }
+        }
+    }
+
+    fn archive(&mut self, format: archive::Format, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+        let limits = self.limits;
+        archive::each_file(format, name, bytes, limits, &mut |member, content| {
+            let member = format!("{name}:{member}");
+            let outcome = self.grow(&member, content.len() as u64).and_then(|()| self.one_of_many(&member, content));
+            self.note(&member, outcome)
+        })
+    }
+
+    fn one_of_many(&mut self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+        self.count(name)?;
+        self.documents(name, bytes)
+    }
+
+    fn documents(&mut self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+        let unreadable = document::take(&mut self.loaded.objects, name, bytes)?;
+        for object in unreadable {
+            self.trouble(&format!("read {} in {name}", object.object), &object.why);
+        }
+        Ok(())
+    }
+
+    /// One bad file among many is a fact about the source; a limit ends the reading.
+    fn note(&mut self, name: &str, outcome: Result<(), FilesError>) -> Result<(), FilesError> {
+        match outcome {
+            Err(error @ (FilesError::Syntax { .. } | FilesError::Read { .. })) => {
+                self.trouble(&format!("read {name}"), &error.to_string());
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn trouble(&mut self, asked: &str, said: &str) {
+        self.loaded.objects.unread.push(Failure { asked: asked.to_owned(), said: said.to_owned() });
+    }
+
+    fn bounded(&mut self, from: &mut dyn Read, name: &str) -> Result<Vec<u8>, FilesError> {
+        let limit = self.limits.file_bytes;
+        let mut bytes = Vec::new();
+        let read = from.take(limit + 1).read_to_end(&mut bytes);
+        read.map_err(|source| FilesError::Read { path: name.into(), source })?;
+        if bytes.len() as u64 > limit {
+            return Err(FilesError::TooLarge { file: name.to_owned(), limit });
+        }
+        self.grow(name, bytes.len() as u64)?;
+        Ok(bytes)
+    }
+
+    fn grow(&mut self, name: &str, bytes: u64) -> Result<(), FilesError> {
+        self.bytes += bytes;
+        let limit = self.limits.total_bytes;
+        if self.bytes > limit { Err(FilesError::TooLarge { file: name.to_owned(), limit }) } else { Ok(()) }
+    }
+
+    fn count(&mut self, name: &str) -> Result<(), FilesError> {
+        self.files += 1;
+        let limit = self.limits.files;
+        if self.files > limit { Err(FilesError::TooMany { file: name.to_owned(), limit }) } else { Ok(()) }
+    }
+}
+
+/// Whether a file's name says that it may hold objects.
+fn holds_objects(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+}

@@ -1,0 +1,103 @@
+//! `.tar.gz`, `.tar` and `.zip`, recognised by their first bytes.
+//!
+//! Nothing is unpacked to disk. Absolute names and `..` are refused, links are passed over.
+
+use std::io::{self, Cursor, Read};
+use std::path::{Component, Path};
+
+use super::{FilesError, Limits, holds_objects};
+
+/// What kind of archive it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    TarGz,
+    Tar,
+    Zip,
+}
+
+/// The archive's format, if it is one.
+pub fn format(bytes: &[u8]) -> Option<Format> {
+    match bytes {
+        [0x1f, 0x8b, ..] => Some(Format::TarGz),
+        [b'P', b'K', 3 | 5 | 7, ..] => Some(Format::Zip),
+        _ if bytes.get(257..262) == Some(b"ustar") => Some(Format::Tar),
+        _ => None,
+    }
+}
+
+type Visit<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<(), FilesError>;
+
+/// Calls `visit` with the name and content of every file that may hold objects.
+pub fn each_file(format: Format, name: &str, bytes: &[u8], limits: Limits, visit: Visit) -> Result<(), FilesError> {
+    match format {
+        Format::TarGz => tar_files(name, flate2::read::MultiGzDecoder::new(bytes), limits, visit),
+        Format::Tar => tar_files(name, bytes, limits, visit),
+        Format::Zip => zip_files(name, bytes, limits, visit),
+    }
+}
+
+fn tar_files(name: &str, bytes: impl Read, limits: Limits, visit: Visit) -> Result<(), FilesError> {
+    let broken = |error: io::Error| FilesError::Archive { file: name.to_owned(), what: broken_words(&error) };
+    // The decompressed stream as a whole is bounded too: members that are passed over must be read all the same.
+    let mut archive = tar::Archive::new(bytes.take(limits.total_bytes.saturating_add(1 << 20)));
+    let mut count = 0;
+    for entry in archive.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        count += 1;
+        if count > limits.files {
+            return Err(FilesError::TooMany { file: name.to_owned(), limit: limits.files });
+        }
+        let path = entry.path().map_err(broken)?.into_owned();
+        let member = checked(name, &path)?;
+        if entry.header().entry_type().is_file() && holds_objects(&member) {
+            let content = bounded(&mut entry, name, &member, limits)?;
+            visit(&member, &content)?;
+        }
+    }
+    Ok(())
+}
+
+fn zip_files(name: &str, bytes: &[u8], limits: Limits, visit: Visit) -> Result<(), FilesError> {
+    let broken = |error: zip::result::ZipError| FilesError::Archive { file: name.to_owned(), what: error.to_string() };
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    if archive.len() > limits.files {
+        return Err(FilesError::TooMany { file: name.to_owned(), limit: limits.files });
+    }
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).map_err(broken)?;
+        let member = checked(name, Path::new(file.name().map_err(broken)?.as_ref()))?;
+        if file.is_file() && holds_objects(&member) {
+            let content = bounded(&mut file, name, &member, limits)?;
+            visit(&member, &content)?;
+        }
+    }
+    Ok(())
+}
+
+/// The member's name, unless it points outside.
+fn checked(archive: &str, path: &Path) -> Result<String, FilesError> {
+    let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if inside {
+        Ok(path.to_string_lossy().into_owned())
+    } else {
+        Err(FilesError::Archive { file: archive.to_owned(), what: format!("the name {path:?} points outside the archive") })
+    }
+}
+
+fn bounded(from: &mut dyn Read, archive: &str, member: &str, limits: Limits) -> Result<Vec<u8>, FilesError> {
+    let mut content = Vec::new();
+    from.take(limits.file_bytes + 1)
+        .read_to_end(&mut content)
+        .map_err(|error| FilesError::Archive { file: format!("{archive}:{member}"), what: broken_words(&error) })?;
+    if content.len() as u64 > limits.file_bytes {
+        return Err(FilesError::TooLarge { file: format!("{archive}:{member}"), limit: limits.file_bytes });
+    }
+    Ok(content)
+}
+
+fn broken_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the archive ends too early: it is truncated".into(),
+        _ => format!("the archive is broken: {error}"),
+    }
+}
