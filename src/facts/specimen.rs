@@ -23,13 +23,13 @@ pub struct Specimen {
 impl Specimen {
     /// Certificate shop/web, issued through ACME and stored; judged ten minutes later.
     pub fn healthy() -> Self {
-        Self::read(include_str!("../../tests/specimens/healthy.yaml"), "2026-11-22T06:37:00Z")
+        Self::read(include_str!("../../tests/specimens/healthy.yaml"), "2026-11-22T06:40:00Z")
     }
 
     /// Certificate shop/web, first issuance, two HTTP-01 challenges presented, self check not passed; judged 20
     /// seconds after it began, while that is no fault yet.
     pub fn http01() -> Self {
-        Self::read(include_str!("../../tests/specimens/http01.yaml"), "2026-11-22T06:27:13Z")
+        Self::read(include_str!("../../tests/specimens/http01.yaml"), "2026-11-22T06:30:12Z")
     }
 
     /// Certificate shop/web, first issuance, DNS-01 through rfc2136 by Issuer; presented, TXT not seen everywhere;
