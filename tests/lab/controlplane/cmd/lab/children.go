@@ -134,14 +134,17 @@ func tail(path string) string {
 	return string(text)
 }
 
+// programs whose file is named otherwise than the part of the lab.
+var programs = map[string]string{
+	"apiserver": "kube-apiserver", "manager": "kube-controller-manager", "challtestsrv": "pebble-challtestsrv",
+}
+
 func (l *lab) child(name string, args ...string) *child {
-	c := &child{name: name, path: filepath.Join(l.bin, name), args: args, log: filepath.Join(l.dir, "logs", name+".log")}
-	if name == "challtestsrv" {
-		c.path = filepath.Join(l.bin, "pebble-challtestsrv")
+	program := name
+	if other, ok := programs[name]; ok {
+		program = other
 	}
-	if name == "apiserver" {
-		c.path = filepath.Join(l.bin, "kube-apiserver")
-	}
+	c := &child{name: name, path: filepath.Join(l.bin, program), args: args, log: filepath.Join(l.dir, "logs", name+".log")}
 	l.children[name] = c
 	return c
 }

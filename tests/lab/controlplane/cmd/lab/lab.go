@@ -150,7 +150,14 @@ func (l *lab) startControlPlane(ctx context.Context) error {
 	if l.cluster, err = connect(l); err != nil {
 		return err
 	}
-	return l.cluster.prepare(ctx, l.bin)
+	if err := l.cluster.prepare(ctx, l.bin); err != nil || !l.collect {
+		return err
+	}
+	// After the CRDs, or the garbage collector would learn of them only half a minute later. Without it a second attempt
+	// of a Certificate never gets an Order: the name is still taken by the first one's.
+	return l.child("manager", "--kubeconfig="+l.path("kubeconfig"), "--leader-elect=false", "--secure-port=0",
+		"--kube-api-qps=500", "--kube-api-burst=1000",
+		"--controllers=garbage-collector-controller,namespace-controller,clusterrole-aggregation-controller").start(l.failed)
 }
 
 func (l *lab) startACME(ctx context.Context) error {
@@ -281,7 +288,7 @@ func (l *lab) listens(ctx context.Context, who, port string) error {
 // close ends every child; those that need others go first.
 func (l *lab) close() {
 	l.closing.Do(func() {
-		for _, name := range []string{"controllers", "pebble", "challtestsrv", "apiserver", "etcd"} {
+		for _, name := range []string{"controllers", "manager", "pebble", "challtestsrv", "apiserver", "etcd"} {
 			if c := l.children[name]; c != nil {
 				c.stop()
 			}

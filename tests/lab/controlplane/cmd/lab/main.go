@@ -27,7 +27,8 @@ const usage = `usage:
   lab do --dir D COMMAND...   send one command to a running lab and print its answer
 commands:
   controllers stop | controllers start [FLAGS]      FLAGS of the controllers program; none: those of the last start
-  etcd|apiserver|pebble|challtestsrv stop | start   Pebble forgets its accounts when it ends
+  etcd|apiserver|manager|pebble|challtestsrv stop | start
+                                                    Pebble forgets its accounts when it ends
   solver on | off | wrong-body                      what the solver helper registers for each HTTP-01 challenge
   front pass | wrong-body | status:CODE | redirect:URL | hang [self-check|ca|all]
                                                     what port 80 does, to cert-manager's self-check, to the CA or to all
@@ -72,6 +73,7 @@ type options struct {
 	eab         bool
 	backend     string
 	profiles    string
+	collect     bool
 }
 
 func up(args []string) error {
@@ -90,6 +92,7 @@ func up(args []string) error {
 	flags.BoolVar(&o.issuers, "issuers", false, "apply the standard ClusterIssuers at once")
 	flags.BoolVar(&o.detached, "detached", false, "do not end when standard input closes")
 	flags.StringVar(&o.blocked, "blocked-domains", "blocked-domain.example", "domains that Pebble refuses, by commas")
+	flags.BoolVar(&o.collect, "garbage-collector", true, "run the garbage collector, namespace and role aggregation controllers of Kubernetes")
 	flags.StringVar(&o.profiles, "profiles", "default", "profiles that Pebble offers, by commas; of several it picks one at random for an order that names none; shortlived lasts 6 days, others 90")
 	flags.BoolVar(&o.eab, "eab", false, "Pebble wants external account binding (key id kid-1)")
 	if err := flags.Parse(args); err != nil {
