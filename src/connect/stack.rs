@@ -143,7 +143,6 @@ impl Service<Request<Body>> for Stack {
 }
 
 /// The one wait of the client: between two tries.
-#[expect(clippy::disallowed_methods, reason = "the wait that the server or the back-off asks for")]
 async fn pause(wait: Duration) {
     tokio::time::sleep(wait).await;
 }

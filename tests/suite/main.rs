@@ -1,4 +1,8 @@
 //! Everything that can be tested without a server.
 
 mod cases;
+mod connect_exec;
+mod connect_session;
+mod connect_trouble;
+mod connect_world;
 mod rule_docs;
