@@ -101,12 +101,19 @@ func (c *child) pid() int {
 	return c.cmd.Process.Pid
 }
 
-// said waits until the log of this run holds the words.
+// said waits until the log of this run holds the words, or the program ended without saying them.
 func (c *child) said(ctx context.Context, words string) error {
-	return until(ctx, fmt.Sprintf("%s to say %q", c.name, words), func() bool {
+	found := false
+	err := until(ctx, fmt.Sprintf("%s to say %q", c.name, words), func() bool {
+		alive := c.pid() != 0
 		text, err := os.ReadFile(c.log)
-		return err == nil && int64(len(text)) >= c.logFrom && bytes.Contains(text[c.logFrom:], []byte(words))
+		found = err == nil && int64(len(text)) >= c.logFrom && bytes.Contains(text[c.logFrom:], []byte(words))
+		return found || !alive
 	})
+	if err == nil && !found {
+		return fmt.Errorf("%s ended at once; its log ends:\n%s", c.name, tail(c.log))
+	}
+	return err
 }
 
 // until polls a condition every 20 ms for at most 60 s.

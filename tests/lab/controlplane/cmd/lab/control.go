@@ -134,7 +134,11 @@ func (l *lab) command(ctx context.Context, words []string) error {
 
 // restart starts a stopped part and waits until it serves.
 func (l *lab) restart(ctx context.Context, c *child) error {
-	if err := c.start(l.failed); err != nil {
+	failed := l.failed
+	if c.name == "manager" {
+		failed = complain
+	}
+	if err := c.start(failed); err != nil {
 		return err
 	}
 	switch c.name {

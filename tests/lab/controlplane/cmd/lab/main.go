@@ -108,7 +108,7 @@ func up(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	ctx, fail := context.WithCancelCause(ctx)
-	l, err := newLab(o, fail)
+	l, err := newLab(o, func(err error) { fail(partFailure{err}) })
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func up(args []string) error {
 		}()
 	}
 	if err := l.start(ctx); err != nil {
-		return err
+		return ending(ctx, err)
 	}
 	if err := l.listen(lines); err != nil {
 		return err
@@ -131,10 +131,7 @@ func up(args []string) error {
 	for {
 		select {
 		case <-ctx.Done():
-			if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-				return cause
-			}
-			return nil
+			return ending(ctx, nil)
 		case r := <-lines:
 			if strings.TrimSpace(r.line) == "quit" {
 				printJSON(r.out, reply{OK: true})
@@ -143,6 +140,22 @@ func up(args []string) error {
 			printJSON(r.out, l.obey(ctx, r.line))
 			close(r.done)
 		}
+	}
+}
+
+// partFailure is the end of a part without which the lab is nothing.
+type partFailure struct{ error }
+
+// ending tells why the lab ends: nothing to complain of when someone asked for it, else the part that failed or err.
+func ending(ctx context.Context, err error) error {
+	var part partFailure
+	switch {
+	case errors.As(context.Cause(ctx), &part):
+		return part
+	case ctx.Err() != nil:
+		return nil
+	default:
+		return err
 	}
 }
 
