@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
 
 use futures::future::join_all;
 use kubectl_cert::connect::{ConnectError, ExecError, Flags, Stdin, open};
@@ -143,6 +145,34 @@ async fn a_plugin_that_fails_is_an_error_with_its_code() {
         "Unable to connect to the server: getting credentials: exec: executable sh failed with exit code 7"
     );
     assert!(matches!(err, ConnectError::Exec(ExecError::Failed { .. })));
+}
+
+#[tokio::test]
+async fn a_plugin_that_hangs_is_ended_at_the_limit() {
+    let (server, authority) = Server::tls(|_, _| Reply::ok("{}")).await;
+    let home = Home::new("exec-hangs");
+    let pid = home.path.join("pid");
+    home.trusting(
+        &server,
+        &authority,
+        &format!(
+            "{{exec: {{apiVersion: client.authentication.k8s.io/v1beta1, command: sh, args: ['-c', 'echo $$ > {}; exec \
+             sleep 600']}}}}",
+            pid.display()
+        ),
+    );
+    let flags = Flags { request_timeout: Some(Duration::from_millis(500)), ..Flags::default() };
+    let err = home.open_with(flags).await.err().unwrap();
+    assert!(err.to_string().ends_with("exec: executable sh gave no answer within 500ms"), "{err}");
+    // Ended, and at most still waiting to be collected.
+    let stat = Path::new("/proc").join(home.read("pid").trim()).join("stat");
+    let ended = || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+    let wait = async {
+        while !ended() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), wait).await.expect("a killed plugin ends");
 }
 
 #[tokio::test]

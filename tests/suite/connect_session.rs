@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -298,6 +299,29 @@ async fn a_proxy_of_the_kubeconfig_is_gone_through() {
     }
     assert_eq!(*http.logins.lock().unwrap(), [Some("Basic YWRhOnBAdw==".to_owned())]);
     assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_gone_through_unless_the_server_is_exempt() {
+    let authority = Authority::new("test authority");
+    let server = Server::start(Voice::Tls(authority.sign(&["api.test"])), |_, _| Reply::ok("through")).await;
+    let proxy = ProxyServer::http_to(200, Some(server.port)).await;
+    let home = Home::new("env-proxy");
+    let ca = home.write("ca.crt", &authority.pem());
+    let flags = |host: &str| Flags {
+        server: Some(format!("https://{host}:1")),
+        certificate_authority: Some(ca.clone()),
+        tls_server_name: Some("api.test".into()),
+        ..Flags::default()
+    };
+    let proxied = BTreeMap::from([("HTTPS_PROXY", format!("127.0.0.1:{}", proxy.port)), ("NO_PROXY", "x.test".into())]);
+    let session = open(&flags("api.test"), &home.env_with(&proxied), Stdin::NotATerminal, quiet()).await.unwrap();
+    assert_eq!(session.get("/").await.unwrap(), "through");
+    assert_eq!(proxy.connected.load(Ordering::SeqCst), 1);
+    // The loopback is exempt by itself: nobody listens there.
+    let session = open(&flags("127.0.0.1"), &home.env_with(&proxied), Stdin::NotATerminal, quiet()).await.unwrap();
+    assert!(matches!(session.get("/").await, Err(RequestError::Refused { .. })));
+    assert_eq!(proxy.connected.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

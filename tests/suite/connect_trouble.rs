@@ -68,6 +68,25 @@ async fn answers_of_the_server_become_values() {
 }
 
 #[tokio::test]
+async fn failures_of_the_kube_client_are_told_in_the_same_words() {
+    let status =
+        r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too old","reason":"Expired","code":410}"#;
+    let (server, authority) = Server::tls(move |_, _| Reply::status(410, status)).await;
+    let home = Home::new("explain");
+    home.trusting(&server, &authority, "{token: t}");
+    let session = home.open().await.unwrap();
+    let request = || http::Request::get("/x").body(vec![]).unwrap();
+    let err = session.explain(session.client().request_text(request()).await.unwrap_err());
+    assert!(matches!(&err, RequestError::Expired { .. }), "{err}");
+    assert_eq!(err.to_string(), "Error from server (Expired): too old");
+    let port = dead_port().await;
+    let flags = Flags { server: Some(format!("http://127.0.0.1:{port}")), ..Flags::default() };
+    let session = home.open_with(flags).await.unwrap();
+    let err = session.explain(session.client().request_text(request()).await.unwrap_err());
+    assert!(matches!(err, RequestError::Refused { .. }), "{err}");
+}
+
+#[tokio::test]
 async fn a_silent_server_is_left_after_the_limit() {
     let (server, authority) = Server::tls(|_, _| Reply::Silence).await;
     let home = Home::new("timeout");

@@ -343,6 +343,11 @@ impl Drop for ProxyServer {
 impl ProxyServer {
     /// An HTTP proxy for `CONNECT`; `status` is its answer, 200 if it is to connect.
     pub async fn http(status: u16) -> Self {
+        Self::http_to(status, None).await
+    }
+
+    /// The same, but connecting to a port of the loopback whatever it is asked for.
+    pub async fn http_to(status: u16, target: Option<u16>) -> Self {
         Self::start(move |mut stream, connected, logins| {
             Box::pin(async move {
                 let Some((first, headers)) = read_head(&mut stream).await else { return };
@@ -350,7 +355,9 @@ impl ProxyServer {
                 logins.lock().unwrap().push(login);
                 stream.write_all(format!("HTTP/1.1 {status} x\r\n\r\n").as_bytes()).await.unwrap();
                 if status == 200 {
-                    pump(stream, first.split(' ').nth(1).unwrap(), &connected).await;
+                    let asked = first.split(' ').nth(1).unwrap().to_owned();
+                    let target = target.map_or(asked, |port| format!("127.0.0.1:{port}"));
+                    pump(stream, &target, &connected).await;
                 }
             })
         })
