@@ -8,7 +8,11 @@ pub mod failure;
 pub mod json;
 pub mod prose;
 pub mod rules;
+pub mod status;
 pub mod style;
+pub mod table;
 pub mod text;
+pub mod tree;
+pub mod warning;
 
 pub use style::Style;

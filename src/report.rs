@@ -2,13 +2,15 @@
 //!
 //! Judges facts by every rule and puts the findings in order. Knows no width, colour or format.
 
+pub mod row;
+pub mod tree;
 mod verdict;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-pub use verdict::Verdict;
+pub use verdict::{Verdict, subject};
 
 use crate::chain::{Next, next};
 use crate::engine::Stage;

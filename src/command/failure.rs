@@ -26,6 +26,8 @@ pub enum Failure {
     Output(#[source] io::Error),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
+    #[error("cannot go on watching")]
+    Watch(#[source] Box<kube::runtime::watcher::Error>),
     #[error("interrupted")]
     Interrupted,
 }
@@ -43,6 +45,7 @@ impl Failure {
             | Self::Usage { .. }
             | Self::UnknownRule { .. }
             | Self::Output(_)
+            | Self::Watch(_)
             | Self::Runtime(_) => Exit::Trouble,
         }
     }

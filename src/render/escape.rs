@@ -13,7 +13,7 @@ pub fn line(text: &str) -> String {
             '\n' | '\t' => safe.push(' '),
             '\r' => {}
             '\u{1b}' => safe.push_str("^["),
-            c if c.is_control() || is_invisible(c) => {
+            c if is_hostile(c) => {
                 // Writing to a String cannot fail.
                 let _ = write!(safe, "\\u{{{:x}}}", u32::from(c));
             }
@@ -29,6 +29,11 @@ pub fn cell(text: &str) -> String {
         Some(end) => format!("{}...", line(&text[..end])),
         None => line(text),
     }
+}
+
+/// Whether a character could steer a terminal or mislead a reader.
+pub fn is_hostile(c: char) -> bool {
+    c.is_control() || is_invisible(c)
 }
 
 /// Format characters that reorder or hide text (bidirectional controls, zero-width characters).

@@ -74,7 +74,7 @@ fn is_good(facts: &Facts) -> bool {
 }
 
 /// What is known of the object that was asked about.
-pub(super) fn subject(facts: &Facts) -> Fact<()> {
+pub fn subject(facts: &Facts) -> Fact<()> {
     let chain = &facts.chain;
     match chain.subject.kind {
         Kind::Certificate => chain.certificate.clone().map(|_| ()),
