@@ -7,12 +7,13 @@ pub mod diagnose;
 pub mod explain;
 mod failure;
 mod missing;
+pub mod renew;
 pub mod source;
 pub mod status;
 pub mod version;
 mod watch;
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use jiff::Timestamp;
 
@@ -79,7 +80,7 @@ pub fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Some(Command::Explain(args)) => explain::run(&args, context),
         Some(Command::Version(args)) => version::run(&args, context),
         Some(Command::Status(args)) => status::run(&args, context),
-        Some(Command::Renew(_)) => Err(Failure::Output(io::Error::other("not yet"))),
+        Some(Command::Renew(args)) => renew::run(&args, context),
         None => help(context),
     }
 }

@@ -6,6 +6,8 @@
 pub mod escape;
 pub mod failure;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod prose;
 pub mod rules;
 pub mod status;
@@ -14,5 +16,6 @@ pub mod table;
 pub mod text;
 pub mod tree;
 pub mod warning;
+pub mod yaml;
 
 pub use style::Style;

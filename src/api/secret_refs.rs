@@ -41,10 +41,10 @@ impl Dns01Solver {
             ]);
         }
         refs.extend(self.cloud_dns.iter().filter_map(|dns| dns.service_account_secret_ref.as_ref()));
-        for cloudflare in &self.cloudflare {
+        if let Some(cloudflare) = &self.cloudflare {
             refs.extend(cloudflare.api_key_secret_ref.iter().chain(&cloudflare.api_token_secret_ref));
         }
-        for route53 in &self.route53 {
+        if let Some(route53) = &self.route53 {
             refs.extend(route53.access_key_id_secret_ref.iter().chain([&route53.secret_access_key_secret_ref]));
         }
         refs.extend(self.azure_dns.iter().filter_map(|dns| dns.client_secret_secret_ref.as_ref()));

@@ -10,6 +10,7 @@ use crate::facts::Facts;
 use crate::inventory::Inventory;
 use crate::objref::ObjRef;
 use crate::render::text::{self, Detail};
+use crate::render::{json, junit, markdown, yaml};
 use crate::report::{Report, TargetReport};
 use crate::rule::Severity;
 use crate::source::cluster::Reach;
@@ -30,7 +31,7 @@ pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> 
         .map(|subject| TargetReport::judge(&Facts::new(inventory, Chain::of(inventory, subject), looked.now)))
         .collect();
     let report = Report::new(looked.now, looked.line.clone(), inventory, targets);
-    context.write(&render(&report, args.output, context))?;
+    context.write(&render(&report, args, context))?;
     let missing = if named.is_empty() { Exit::Good } else { missing::report(&looked, &subjects, context) };
     Ok(exit(&report, args.fail_on).max(missing))
 }
@@ -53,20 +54,27 @@ fn is_root(inventory: &Inventory, request: &CertificateRequest) -> bool {
     Chain::of(inventory, &request.objref()).certificate.seen().is_none()
 }
 
-fn render(report: &Report, output: DiagnoseOutput, context: &Context) -> String {
-    match output {
+fn render(report: &Report, args: &DiagnoseArgs, context: &Context) -> String {
+    match args.output {
         DiagnoseOutput::Text => text::report(report, Detail::Normal, &context.style),
         DiagnoseOutput::Short => text::report(report, Detail::Short, &context.style),
         DiagnoseOutput::Wide => text::report(report, Detail::Wide, &context.style),
-        DiagnoseOutput::Json | DiagnoseOutput::Yaml | DiagnoseOutput::Junit | DiagnoseOutput::Markdown => String::new(),
+        DiagnoseOutput::Json => json::v1::text(report),
+        DiagnoseOutput::Yaml => yaml::text(&json::v1::Diagnosis::of(report)),
+        DiagnoseOutput::Junit => junit::text(report, threshold(args.fail_on)),
+        DiagnoseOutput::Markdown => markdown::text(report),
+    }
+}
+
+/// The mildest severity that makes the answer bad.
+const fn threshold(fail_on: FailOn) -> Option<Severity> {
+    match fail_on {
+        FailOn::Error => Some(Severity::Error),
+        FailOn::Warning => Some(Severity::Warning),
+        FailOn::Never => None,
     }
 }
 
 fn exit(report: &Report, fail_on: FailOn) -> Exit {
-    let bad = match fail_on {
-        FailOn::Error => report.reaches(Severity::Error),
-        FailOn::Warning => report.reaches(Severity::Warning),
-        FailOn::Never => false,
-    };
-    if bad { Exit::Bad } else { Exit::Good }
+    if threshold(fail_on).is_some_and(|severity| report.reaches(severity)) { Exit::Bad } else { Exit::Good }
 }

@@ -3,14 +3,19 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use jiff::Timestamp;
+use kube::api::{Api, DynamicObject};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::watcher::{self, Event, watcher};
 
 use super::{Context, Failure};
 use crate::cli::SourceArgs;
 use crate::cli::target::Named;
 use crate::connect::{self, Session, Stdin};
 use crate::inventory::Inventory;
-use crate::objref::ObjRef;
+use crate::objref::{Kind, ObjRef};
 use crate::report::SourceLine;
 use crate::source::cluster::{Breadth, Gather, Reach, others_than};
 use crate::source::files;
@@ -115,4 +120,30 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
             _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
         }
     })
+}
+
+/// A word for every change of one object.
+pub fn events_of(session: &Session, object: &ObjRef) -> BoxStream<'static, Result<(), watcher::Error>> {
+    let config = watcher::Config::default().fields(&format!("metadata.name={}", object.name));
+    watcher(api(session, object.kind, object.namespace.as_deref()), config)
+        .filter_map(|event| async move {
+            match event {
+                Ok(Event::Apply(_) | Event::Delete(_)) => Some(Ok(())),
+                // The first state was read before; only an object that came since is news, and it comes as Apply.
+                Ok(Event::Init | Event::InitDone) => None,
+                Ok(Event::InitApply(_)) => Some(Ok(())),
+                Err(error) => Some(Err(error)),
+            }
+        })
+        .boxed()
+}
+
+/// The objects of a kind, for a watch.
+pub fn api(session: &Session, kind: Kind, namespace: Option<&str>) -> Api<DynamicObject> {
+    let gvk = GroupVersionKind::gvk(kind.group(), "v1", kind.word());
+    let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural());
+    match namespace {
+        Some(namespace) => Api::namespaced_with(session.client(), namespace, &resource),
+        None => Api::all_with(session.client(), &resource),
+    }
 }

@@ -5,19 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{BoxStream, SelectAll};
 use futures::StreamExt;
 use jiff::Timestamp;
-use kube::api::{Api, DynamicObject};
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Event, watcher};
 
 use super::choose::Choice;
-use super::source::{self, block_on};
+use super::source::{self, api, block_on, events_of};
 use super::status::columns;
 use super::{Context, Exit, Failure};
 use crate::api::Certificate;
 use crate::chain::Chain;
 use crate::cli::StatusArgs;
 use crate::cli::target::Named;
-use crate::connect::Session;
 use crate::facts::Facts;
 use crate::inventory::{Inventory, Objects};
 use crate::objref::{Kind, ObjRef};
@@ -128,31 +126,6 @@ fn chain(named: &Named, context: &mut Context) -> Result<Exit, Failure> {
 
 fn is_in_chain(kind: Kind) -> bool {
     [Kind::Certificate, Kind::CertificateRequest, Kind::Order, Kind::Challenge].contains(&kind)
-}
-
-/// A word for every change of one object.
-fn events_of(session: &Session, object: &ObjRef) -> BoxStream<'static, Result<(), watcher::Error>> {
-    let config = watcher::Config::default().fields(&format!("metadata.name={}", object.name));
-    watcher(api(session, object.kind, object.namespace.as_deref()), config)
-        .filter_map(|event| async move {
-            match event {
-                Ok(Event::Apply(_) | Event::Delete(_)) => Some(Ok(())),
-                // The first state was read before; only an object that came since is news, and it comes as Apply.
-                Ok(Event::Init | Event::InitDone) => None,
-                Ok(Event::InitApply(_)) => Some(Ok(())),
-                Err(error) => Some(Err(error)),
-            }
-        })
-        .boxed()
-}
-
-fn api(session: &Session, kind: Kind, namespace: Option<&str>) -> Api<DynamicObject> {
-    let gvk = GroupVersionKind::gvk(kind.group(), "v1", kind.word());
-    let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural());
-    match namespace {
-        Some(namespace) => Api::namespaced_with(session.client(), namespace, &resource),
-        None => Api::all_with(session.client(), &resource),
-    }
 }
 
 /// What is shown of each object, in order of the tree.

@@ -39,7 +39,8 @@ pub fn is_hostile(c: char) -> bool {
 /// Format characters that reorder or hide text (bidirectional controls, zero-width characters).
 fn is_invisible(c: char) -> bool {
     matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+            | '\u{2028}' | '\u{2029}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
