@@ -5,4 +5,5 @@ mod connect_exec;
 mod connect_session;
 mod connect_trouble;
 mod connect_world;
+mod outputs;
 mod rule_docs;
