@@ -6,7 +6,7 @@ use crate::api::{CertificateRequest, Object};
 use crate::chain::Chain;
 use crate::cli::target::{DIAGNOSABLE, parse};
 use crate::cli::{DiagnoseArgs, DiagnoseOutput, FailOn};
-use crate::facts::Facts;
+use crate::facts::{Facts, Installation};
 use crate::inventory::Inventory;
 use crate::objref::ObjRef;
 use crate::render::text::{self, Detail};
@@ -36,7 +36,8 @@ pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> 
     Ok(exit(&report, args.fail_on).max(missing))
 }
 
-/// Every root of the namespace or source: Certificates, requests that no Certificate made, issuers.
+/// Every root of the namespace or source: Certificates, requests that no Certificate made, issuers; and cert-manager's
+/// own Deployments.
 fn roots(looked: &Looked) -> Vec<ObjRef> {
     let inventory = &looked.inventory;
     let here = |object: &ObjRef| {
@@ -46,7 +47,10 @@ fn roots(looked: &Looked) -> Vec<ObjRef> {
     let requests = inventory.requests.iter().filter(|request| is_root(inventory, request)).map(Object::objref);
     let issuers = inventory.issuers.iter().map(Object::objref);
     let cluster_issuers = inventory.cluster_issuers.iter().map(Object::objref);
-    certificates.chain(requests).chain(issuers).chain(cluster_issuers).filter(here).collect()
+    let workloads = Installation::of(inventory).workloads.into_iter().map(|workload| workload.deployment.objref());
+    let roots = certificates.chain(requests).chain(issuers).chain(cluster_issuers).filter(here);
+    // cert-manager serves the whole cluster from a namespace of its own.
+    roots.chain(workloads).collect()
 }
 
 /// Whether no Certificate of the source stands above a request.

@@ -33,6 +33,22 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Connect(error) => error.hint(),
+            Self::Request(error) => error.hint(),
+            Self::Target(_)
+            | Self::Files(_)
+            | Self::Usage { .. }
+            | Self::UnknownRule { .. }
+            | Self::Output(_)
+            | Self::Watch(_)
+            | Self::Runtime(_)
+            | Self::Interrupted => None,
+        }
+    }
+
     /// The exit code of the process. A reader that went away is no failure.
     pub fn exit(&self) -> Exit {
         match self {

@@ -46,10 +46,12 @@ pub fn look(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
 
 fn saved(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
     let loaded = files::load(&wanted.source.from, context.stdin, files::Limits::default())?;
+    // A bundle that says when it was saved is judged as of then.
+    let now = context.now.or(loaded.recorded).unwrap_or_else(|| context.now());
     Ok(Looked {
         inventory: Inventory::new(loaded.objects),
         line: SourceLine::Files { paths: wanted.source.from.clone() },
-        now: context.now(),
+        now,
         namespace: context.flags.namespace.clone().filter(|_| !wanted.all_namespaces),
         others: Vec::new(),
     })

@@ -46,10 +46,8 @@ fn check(args: &StatusArgs, named: &[Named]) -> Result<(), Failure> {
 }
 
 fn table(args: &StatusArgs, context: &mut Context) -> Result<Exit, Failure> {
-    let now = context.now();
-    let choice = Choice::read(args, now)?;
-    let (mut rows, place) =
-        if args.source.from.is_empty() { live_rows(args, &choice, context)? } else { saved_rows(args, &choice, context)? };
+    let Rows { mut rows, place, now, choice } =
+        if args.source.from.is_empty() { live_rows(args, context)? } else { saved_rows(args, context)? };
     choice.sort(&mut rows);
     if rows.is_empty() && matches!(args.output, StatusOutput::Table | StatusOutput::Wide) {
         context.note(&match place {
@@ -87,12 +85,20 @@ fn exit(urgencies: impl Iterator<Item = Urgency>) -> Exit {
     if bad { Exit::Bad } else { Exit::Good }
 }
 
-type Rows = (Vec<Row>, Option<String>);
+/// The chosen rows, and what they were chosen by.
+struct Rows {
+    rows: Vec<Row>,
+    /// The namespace; `None` for all.
+    place: Option<String>,
+    now: jiff::Timestamp,
+    choice: Choice,
+}
 
-fn saved_rows(args: &StatusArgs, choice: &Choice, context: &mut Context) -> Result<Rows, Failure> {
+fn saved_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure> {
     let wanted =
         Wanted { source: &args.source, named: &[], all_namespaces: args.all_namespaces, reach: Reach::Chain };
     let looked = source::look(&wanted, context)?;
+    let choice = Choice::read(args, looked.now)?;
     let here = |namespace: Option<&str>| looked.namespace.as_deref().is_none_or(|wanted| namespace == Some(wanted));
     let rows = looked
         .inventory
@@ -102,7 +108,7 @@ fn saved_rows(args: &StatusArgs, choice: &Choice, context: &mut Context) -> Resu
         .filter_map(|certificate| row(&looked.inventory, &certificate.objref(), looked.now, Depth::Chain))
         .filter(|row| choice.shows(row))
         .collect();
-    Ok((rows, looked.namespace))
+    Ok(Rows { rows, place: looked.namespace, now: looked.now, choice })
 }
 
 fn row(inventory: &Inventory, object: &ObjRef, now: jiff::Timestamp, depth: Depth) -> Option<Row> {
@@ -110,8 +116,9 @@ fn row(inventory: &Inventory, object: &ObjRef, now: jiff::Timestamp, depth: Dept
 }
 
 /// Reads the Certificates page by page and keeps a row of each; then follows the issuances in progress.
-fn live_rows(args: &StatusArgs, choice: &Choice, context: &mut Context) -> Result<Rows, Failure> {
+fn live_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure> {
     let now = context.now();
+    let choice = Choice::read(args, now)?;
     block_on(async {
         let session = source::open(context).await?;
         let namespace = session.namespace().to_owned();
@@ -120,7 +127,7 @@ fn live_rows(args: &StatusArgs, choice: &Choice, context: &mut Context) -> Resul
         let query = query(args.selector.as_deref(), args.field_selector.as_deref());
         let sweep = Sweep::new(&session, Kind::Certificate, &breadth, query);
         sweep
-            .pages(&mut |body| rows.extend(page_rows(body, choice, now)))
+            .pages(&mut |body| rows.extend(page_rows(body, &choice, now)))
             .await?;
         let busy: Vec<ObjRef> = rows
             .iter()
@@ -138,7 +145,7 @@ fn live_rows(args: &StatusArgs, choice: &Choice, context: &mut Context) -> Resul
                 }
             }
         }
-        Ok((rows, Some(namespace).filter(|_| !args.all_namespaces)))
+        Ok(Rows { rows, place: Some(namespace).filter(|_| !args.all_namespaces), now, choice })
     })
 }
 

@@ -1,14 +1,15 @@
 //! The one word and the one sentence that answer for a target.
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::apps::v1::Deployment;
 
-use crate::api::{CertificateConditionType, Object};
-use crate::chain::IssuerView;
+use crate::api::{CertificateConditionType, Challenge, Order};
 use crate::duration::human;
 use crate::engine::Stage;
 use crate::fact::Fact;
 use crate::facts::{Facts, gap};
 use crate::finding::Finding;
+use crate::inventory::Stored;
 use crate::objref::Kind;
 use crate::rule::Severity;
 
@@ -82,9 +83,10 @@ pub fn subject(facts: &Facts) -> Fact<()> {
         Kind::Secret if chain.certificate.seen().is_some() => Fact::Seen(()),
         Kind::Secret => chain.secret.clone().map(|_| ()),
         Kind::CertificateRequest | Kind::Order | Kind::Challenge if chain.in_flight().is_some() => Fact::Seen(()),
+        Kind::Order => get::<Order>(facts),
+        Kind::Challenge => get::<Challenge>(facts),
+        Kind::Deployment => get::<Deployment>(facts),
         Kind::CertificateRequest
-        | Kind::Order
-        | Kind::Challenge
         | Kind::Event
         | Kind::Pod
         | Kind::Service
@@ -92,12 +94,16 @@ pub fn subject(facts: &Facts) -> Fact<()> {
         | Kind::IngressClass
         | Kind::HttpRoute
         | Kind::Gateway
-        | Kind::Deployment
         | Kind::Lease
         | Kind::EndpointSlice => {
             facts.inventory.missing(chain.subject.kind, chain.subject.namespace.as_deref(), Some(&chain.subject.name))
         }
     }
+}
+
+fn get<T: Stored>(facts: &Facts) -> Fact<()> {
+    let subject = &facts.chain.subject;
+    facts.inventory.get::<T>(subject.namespace.as_deref(), &subject.name).map(|_| ())
 }
 
 pub(super) fn headline(facts: &Facts, verdict: Verdict, findings: &[Finding]) -> String {
@@ -124,42 +130,29 @@ fn unknown(facts: &Facts) -> String {
 }
 
 fn healthy(facts: &Facts) -> String {
-    match facts.chain.subject.kind {
-        Kind::Issuer | Kind::ClusterIssuer => match facts.chain.issuer.seen() {
-            Some(IssuerView::Builtin { .. } | IssuerView::External(_)) | None => "nothing is wrong: the issuer is ready".into(),
+    match &facts.chain.certificate {
+        Fact::Seen(_) => format!("nothing is wrong: {}", validity(facts)),
+        Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_) => match facts.chain.issuer.seen() {
+            Some(_) if facts.chain.requests.is_empty() => "nothing is wrong: the issuer is ready".into(),
+            Some(_) | None => "nothing is wrong that these objects show".into(),
         },
-        Kind::Certificate
-        | Kind::CertificateRequest
-        | Kind::Order
-        | Kind::Challenge
-        | Kind::Secret
-        | Kind::Event
-        | Kind::Pod
-        | Kind::Service
-        | Kind::Ingress
-        | Kind::IngressClass
-        | Kind::HttpRoute
-        | Kind::Gateway
-        | Kind::Deployment
-        | Kind::Lease
-        | Kind::EndpointSlice => format!("nothing is wrong: {}", validity(facts)),
     }
 }
 
-/// `valid for 59d, renews in 29d`.
+/// `the certificate is valid for 59d and renews in 29d`.
 fn validity(facts: &Facts) -> String {
-    let Some(certificate) = facts.chain.certificate.seen() else { return "no fault is visible".into() };
+    let Some(certificate) = facts.chain.certificate.seen() else { return "no Certificate is above it".into() };
     let until = |time: Timestamp| human(time.duration_since(facts.now));
     let Some(end) = certificate.status.not_after.as_ref().map(|time| time.0) else {
-        return format!("{} holds no certificate yet", certificate.spec.secret_name);
+        return format!("Secret {} holds no certificate yet", certificate.spec.secret_name);
     };
     if end.duration_since(facts.now) < SignedDuration::ZERO {
         return format!("the present one expired {} ago", human(facts.now.duration_since(end)));
     }
-    match &facts.stage {
+    match facts.stage {
         Stage::Settled { renewal: Some(renewal) } => {
-            format!("the certificate is valid for {} and renews in {}", until(end), until(*renewal))
+            format!("the certificate is valid for {} and renews in {}", until(end), until(renewal))
         }
-        _ => format!("{} in {} is valid for {}", "the present one", certificate.objref().namespace.unwrap_or_default(), until(end)),
+        _ => format!("the present one is valid for {}", until(end)),
     }
 }
