@@ -9,6 +9,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod prose;
+pub mod question;
 pub mod rules;
 pub mod status;
 pub mod style;

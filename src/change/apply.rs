@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::plan::{Plan, Renewal, trigger};
+use super::plan::{Renewal, trigger};
 use crate::connect::{Accept, RequestError, Session};
 use crate::objref::Kind;
 
@@ -30,13 +30,9 @@ impl Consent {
         Self(())
     }
 
-    /// Asks on `err` and reads the answer from `stdin`; anything but `y` is a no.
-    pub fn ask(plan: &Plan, stdin: &mut dyn BufRead, err: &mut dyn Write) -> std::io::Result<Option<Self>> {
-        writeln!(err, "You are about to renew the following {} certificates:", plan.renewals.len())?;
-        for renewal in &plan.renewals {
-            writeln!(err, "  {}", crate::render::escape::line(&renewal.object.to_string()))?;
-        }
-        write!(err, "Do you want to continue? (y/N): ")?;
+    /// Puts the question to `err` and reads the answer from `stdin`; anything but `y` is a no.
+    pub fn ask(question: &str, stdin: &mut dyn BufRead, err: &mut dyn Write) -> std::io::Result<Option<Self>> {
+        write!(err, "{question}")?;
         err.flush()?;
         let mut answer = String::new();
         stdin.read_line(&mut answer)?;

@@ -32,7 +32,13 @@ pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> 
         .collect();
     let report = Report::new(looked.now, looked.line.clone(), inventory, targets);
     context.write(&render(&report, args, context))?;
-    let missing = if named.is_empty() { Exit::Good } else { missing::report(&looked, &subjects, context) };
+    let blind = report.targets.is_empty() && !report.troubles.is_empty();
+    let missing = if blind {
+        Exit::Trouble
+    } else if named.is_empty() {
+        Exit::Good
+    } else { missing::report(&looked, &subjects, context)
+    };
     Ok(exit(&report, args.fail_on).max(missing))
 }
 

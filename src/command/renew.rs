@@ -19,6 +19,7 @@ use crate::connect::{Accept, RequestError, Session};
 use crate::facts::Facts;
 use crate::inventory::{Inventory, Objects};
 use crate::objref::{Kind, ObjRef};
+use crate::render::question;
 use crate::render::text::{self, Detail};
 use crate::report::{Report, SourceLine, TargetReport};
 use crate::source::cluster::{Breadth, Gather, Reach, Sweep, query};
@@ -133,7 +134,8 @@ fn consent(
         let message = format!("{} certificates would be renewed: pass --yes to go on without being asked", plan.renewals.len());
         return Err(Failure::Usage { message });
     }
-    Consent::ask(plan, &mut BufReader::new(&mut *context.stdin), context.err).map_err(Failure::Output)
+    let objects = plan.renewals.iter().map(|renewal| &renewal.object);
+    Consent::ask(&question::renew(objects), &mut BufReader::new(&mut *context.stdin), context.err).map_err(Failure::Output)
 }
 
 async fn start(

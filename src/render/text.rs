@@ -52,6 +52,9 @@ pub(super) fn is_quiet(target: &TargetReport) -> bool {
 
 /// `2 failing, 1 issuing, 10 healthy`.
 pub(super) fn tally(report: &Report) -> String {
+    if report.targets.is_empty() && !report.troubles.is_empty() {
+        return "nothing could be judged: what was asked for was refused or failed".into();
+    }
     if report.targets.is_empty() {
         return "nothing to diagnose: no cert-manager objects found".into();
     }

@@ -46,7 +46,7 @@ impl Verdict {
         if worst == Some(Severity::Error) {
             return Self::Failing;
         }
-        let seen = subject(facts);
+        let seen = facts.subject();
         if !matches!(seen, Fact::Seen(())) {
             return Self::Unknown;
         }
@@ -74,38 +74,6 @@ fn is_good(facts: &Facts) -> bool {
     })
 }
 
-/// What is known of the object that was asked about.
-pub fn subject(facts: &Facts) -> Fact<()> {
-    let chain = &facts.chain;
-    match chain.subject.kind {
-        Kind::Certificate => chain.certificate.clone().map(|_| ()),
-        Kind::Issuer | Kind::ClusterIssuer => chain.issuer.clone().map(|_| ()),
-        Kind::Secret if chain.certificate.seen().is_some() => Fact::Seen(()),
-        Kind::Secret => chain.secret.clone().map(|_| ()),
-        Kind::CertificateRequest | Kind::Order | Kind::Challenge if chain.in_flight().is_some() => Fact::Seen(()),
-        Kind::Order => get::<Order>(facts),
-        Kind::Challenge => get::<Challenge>(facts),
-        Kind::Deployment => get::<Deployment>(facts),
-        Kind::CertificateRequest
-        | Kind::Event
-        | Kind::Pod
-        | Kind::Service
-        | Kind::Ingress
-        | Kind::IngressClass
-        | Kind::HttpRoute
-        | Kind::Gateway
-        | Kind::Lease
-        | Kind::EndpointSlice => {
-            facts.inventory.missing(chain.subject.kind, chain.subject.namespace.as_deref(), Some(&chain.subject.name))
-        }
-    }
-}
-
-fn get<T: Stored>(facts: &Facts) -> Fact<()> {
-    let subject = &facts.chain.subject;
-    facts.inventory.get::<T>(subject.namespace.as_deref(), &subject.name).map(|_| ())
-}
-
 pub(super) fn headline(facts: &Facts, verdict: Verdict, findings: &[Finding]) -> String {
     match verdict {
         Verdict::Failing => findings.first().map_or_else(
@@ -123,7 +91,7 @@ pub(super) fn headline(facts: &Facts, verdict: Verdict, findings: &[Finding]) ->
 
 fn unknown(facts: &Facts) -> String {
     let subject = &facts.chain.subject;
-    match self::subject(facts) {
+    match facts.subject() {
         Fact::Absent => format!("{subject} does not exist"),
         fact @ (Fact::Seen(()) | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => gap(&fact, subject.kind).why,
     }

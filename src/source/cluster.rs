@@ -104,9 +104,7 @@ impl<'s> Gather<'s> {
             let answer = match sent.trouble {
                 None => Answer::Complete,
                 // A kind that is not served has no objects.
-                Some(RequestError::NotFound { .. } | RequestError::GroupAbsent { .. }) if !ask.is_essential() => {
-                    Answer::Complete
-                }
+                Some(RequestError::GroupAbsent { .. }) if !ask.is_essential() => Answer::Complete,
                 Some(RequestError::NotFound { .. }) => Answer::Complete,
                 Some(RequestError::Forbidden { .. }) => Answer::Hidden(ask.denial()),
                 Some(fatal @ (RequestError::GroupAbsent { .. } | RequestError::Unauthorized { .. })) => return Err(fatal),

@@ -66,7 +66,9 @@ impl Ask {
     pub fn is_essential(&self) -> bool {
         match self {
             Self::Get { essential, .. } => *essential,
-            Self::GetExternal { .. } | Self::EventsOf { .. } | Self::List { .. } | Self::OwnedBy { .. } => false,
+            // Without Certificates being served there is nothing to say at all.
+            Self::List { kind, .. } => *kind == Kind::Certificate,
+            Self::GetExternal { .. } | Self::EventsOf { .. } | Self::OwnedBy { .. } => false,
         }
     }
 

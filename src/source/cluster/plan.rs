@@ -3,6 +3,7 @@
 //! Names of requests, Orders and Challenges are computed as cert-manager computes them, so that a live chain is
 //! followed by GETs. Only where a computed name is not there are the namespace's objects looked through, by metadata.
 
+use super::sweep::WORKLOADS;
 use super::{Ask, Reach};
 use crate::api::{AcmeIssuer, AcmeSolver, AcmeState, Certificate, ChallengeType, Object, annotation};
 use crate::chain::{ChallengeNode, IssuerView, OrderNode, RequestNode, Role, names};
@@ -228,10 +229,11 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
         Stage::Trigger | Stage::Key | Stage::Request | Stage::Approval | Stage::Issuer | Stage::Issued | Stage::Order
     );
     if controller_stands || waits_for_issuer {
-        asks.push(list(Kind::Deployment, None, "app.kubernetes.io/component in (controller,webhook,cainjector)"));
+        asks.push(list(Kind::Deployment, None, WORKLOADS));
         for workload in facts.installation().workloads {
             let theirs = workload.deployment.namespace();
-            asks.push(list(Kind::Pod, theirs, "app.kubernetes.io/component in (controller,webhook,cainjector)"));
+            asks.push(list(Kind::Pod, theirs, WORKLOADS));
+            asks.push(list(Kind::EndpointSlice, theirs, ""));
             for namespace in [theirs, Some("kube-system")] {
                 asks.push(Ask::get(ObjRef::new(Kind::Lease, namespace, "cert-manager-controller")));
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::pages::{each_page, encoded};
 use super::{Ask, Gather};
+use crate::api::Object;
 use crate::connect::{Accept, RequestError, Session};
 use crate::objref::{Kind, ObjRef};
 
@@ -14,14 +15,18 @@ pub enum Breadth {
     Cluster,
 }
 
+/// The chart's labels of cert-manager's Deployments and Pods.
+pub const WORKLOADS: &str = "app.kubernetes.io/component in (controller,webhook,cainjector)";
+
 /// The kinds that a diagnosis of a whole namespace reads.
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Certificate,
     Kind::CertificateRequest,
     Kind::Order,
     Kind::Challenge,
     Kind::Issuer,
     Kind::ClusterIssuer,
+    Kind::Secret,
     Kind::Event,
     Kind::Ingress,
     Kind::IngressClass,
@@ -30,38 +35,68 @@ const KINDS: [Kind; 11] = [
 ];
 
 impl Gather<'_> {
-    /// Reads every kind of a namespace or of the cluster; then each Secret that a Certificate names, by name.
+    /// Reads every kind of a namespace or of the cluster, then what that list of questions could not name.
     pub async fn sweep(&mut self, breadth: &Breadth) -> Result<(), RequestError> {
         let namespace = breadth.namespace();
         let asks = KINDS
             .into_iter()
             .map(|kind| {
-                // Of Pods and Services only the solvers' own are of interest.
-                let selector = match kind {
-                    Kind::Pod | Kind::Service => "acme.cert-manager.io/http01-solver=true",
-                    _ => "",
-                };
                 let namespace = namespace.filter(|_| kind.is_namespaced()).map(str::to_owned);
-                Ask::List { kind, namespace, selector: selector.to_owned() }
+                Ask::List { kind, namespace, selector: selector(kind).to_owned() }
             })
             .chain([Ask::List {
                 kind: Kind::Deployment,
                 namespace: None,
-                selector: "app.kubernetes.io/component in (controller,webhook,cainjector)".to_owned(),
+                selector: WORKLOADS.to_owned(),
             }])
             .collect();
         self.wave(asks).await?;
-        let secrets = self
-            .objects
-            .certificates
-            .iter()
-            .filter_map(|certificate| {
-                let namespace = certificate.metadata.namespace.as_deref();
-                Some(ObjRef::new(Kind::Secret, Some(namespace?), &certificate.spec.secret_name))
-            })
-            .map(Ask::get)
-            .collect::<BTreeSet<_>>();
-        self.wave(secrets.into_iter().collect()).await
+        let second = self.secrets_not_listed().into_iter().map(Ask::get).chain(self.around_workloads()).collect();
+        self.wave(second).await
+    }
+
+    /// The Secrets that Certificates name and that do not carry cert-manager's label: made by hand, or not there.
+    fn secrets_not_listed(&self) -> BTreeSet<ObjRef> {
+        /// More than these would be a namespace at the very start of its issuances; each is a request of its own.
+        const MOST: usize = 200;
+        let listed: BTreeSet<ObjRef> = self.objects.secrets.iter().map(Object::objref).collect();
+        let named = self.objects.certificates.iter().map(|certificate| {
+            ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name)
+        });
+        named.filter(|secret| !listed.contains(secret)).take(MOST).collect()
+    }
+
+    /// Pods, Leases and EndpointSlices of cert-manager's own Deployments.
+    fn around_workloads(&self) -> Vec<Ask> {
+        let namespaces: BTreeSet<&str> = self.objects.deployments.iter().filter_map(Object::namespace).collect();
+        let mut asks = Vec::new();
+        for namespace in namespaces {
+            let list = |kind: Kind, selector: &str| Ask::List {
+                kind,
+                namespace: Some(namespace.to_owned()),
+                selector: selector.to_owned(),
+            };
+            asks.push(list(Kind::Pod, WORKLOADS));
+            asks.push(list(Kind::EndpointSlice, ""));
+            asks.push(list(Kind::Lease, ""));
+        }
+        if !asks.is_empty() {
+            for lease in ["cert-manager-controller", "cert-manager-cainjector-leader-election"] {
+                asks.push(Ask::get(ObjRef::new(Kind::Lease, Some("kube-system"), lease)));
+            }
+        }
+        asks
+    }
+}
+
+/// Which objects of a kind are of interest.
+fn selector(kind: Kind) -> &'static str {
+    if [Kind::Pod, Kind::Service].contains(&kind) {
+        "acme.cert-manager.io/http01-solver=true"
+    } else if kind == Kind::Secret {
+        "controller.cert-manager.io/fao=true"
+    } else {
+        ""
     }
 }
 
