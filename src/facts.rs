@@ -7,6 +7,7 @@ mod controller;
 #[cfg(test)]
 pub mod specimen;
 mod stored;
+mod subject;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Event;

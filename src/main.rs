@@ -65,7 +65,7 @@ fn run(cli: Cli, env: &Env, program: String) -> Exit {
     let columns = terminal_columns();
     let style = Style::decide(cli.color, env, io::stdout().is_terminal(), columns);
     let error_style = Style::decide(cli.color, env, io::stderr().is_terminal(), columns);
-    colored::control::set_override(style.colour || error_style.colour);
+    render::style::decide_for_all([style, error_style]);
     let mut stdin = io::stdin();
     let mut out = io::stdout().lock();
     let mut err = io::stderr();

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-pub use verdict::{Verdict, subject};
+pub use verdict::Verdict;
 
 use crate::chain::{Next, next};
 use crate::engine::Stage;

@@ -7,14 +7,14 @@ use crate::fact::Fact;
 use crate::facts::Facts;
 use crate::objref::ObjRef;
 use crate::render::escape;
-use crate::report::{SourceLine, subject};
+use crate::report::SourceLine;
 
 /// Tells of every subject that was not seen, on standard error. `Trouble` if there is one.
 pub fn report(looked: &Looked, subjects: &[ObjRef], context: &mut Context) -> Exit {
     let mut exit = Exit::Good;
     for object in subjects {
         let facts = Facts::new(&looked.inventory, Chain::of(&looked.inventory, object), looked.now);
-        let words = match subject(&facts) {
+        let words = match facts.subject() {
             Fact::Seen(()) => continue,
             Fact::Hidden(denial) => format!("error: {object}: {denial}"),
             Fact::Failed(failure) => format!("error: {object}: {failure}"),

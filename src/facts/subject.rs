@@ -2,11 +2,13 @@
 //!
 //! Only whether it was seen; what it means is for the rules.
 
+use k8s_openapi::api::apps::v1::Deployment;
+
 use super::Facts;
 use crate::api::{Challenge, Order};
 use crate::fact::Fact;
 use crate::inventory::Stored;
-use crate::objref::Kind;
+use crate::objref::{Kind, ObjRef};
 
 impl Facts<'_> {
     /// Whether the subject of the chain was seen.

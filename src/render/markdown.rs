@@ -64,7 +64,9 @@ fn finding_in_full(out: &mut String, finding: &Finding) {
     };
     section(out, &format!("### {nature}: `{}` ({})", rule.id, rule.severity.id()));
     section(out, &format!("{}: {}", prose(&finding.object.to_string()), prose(&finding.summary)));
-    section(out, &prose(&finding.explanation));
+    // The rule's own page is Markdown already.
+    let from_page = finding.explanation == rule.meaning();
+    section(out, &if from_page { finding.explanation.clone() } else { prose(&finding.explanation) });
     if !finding.evidence.is_empty() {
         out.push('\n');
     }
@@ -102,11 +104,16 @@ fn section(out: &mut String, text: &str) {
 /// Foreign words in running text, on one line, every sign that Markdown obeys behind a backslash.
 fn prose(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
-    for c in escape::line(words).chars() {
+    for (at, c) in escape::line(words).char_indices() {
         match c {
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            // These mean something at the start of a line only.
+            '#' | '-' | '+' | '>' | '=' if at == 0 => {
                 out.push('\\');
                 out.push(c);
             }
@@ -140,7 +147,8 @@ mod tests {
 
     #[test]
     fn foreign_text_stays_text() {
-        assert_eq!(prose("a_b <img src=x> [l](u)\n# h"), "a\\_b &lt;img src=x> \\[l\\](u) \\# h");
+        assert_eq!(prose("a_b <img src=x> [l](u)\n# h"), "a\\_b &lt;img src=x> \\[l\\](u) # h");
+        assert_eq!(prose("# h"), "\\# h");
         assert_eq!(code("tick ` and `` two"), "```tick ` and `` two```");
         assert_eq!(code("`x`"), "`` `x` ``");
         assert_eq!(fenced("sh", "echo ```\u{1b}[0m\n"), "````sh\necho ```^[[0m\n````");

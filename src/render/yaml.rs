@@ -8,8 +8,10 @@ use super::{escape, json};
 
 /// One YAML document.
 pub fn text<T: Serialize>(value: &T) -> String {
+    // Commands stay on one line, to be pasted.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     // Our own structs have string keys and no failing parts.
-    let text = serde_saphyr::to_string(value).expect("our documents are YAML");
+    let text = serde_saphyr::to_string_with_options(value, options).expect("our documents are YAML");
     // Invisible characters are left bare by the writer. JSON is YAML too (YAML 1.2 §1.3), and there they are escaped.
     if text.chars().any(|c| c != '\n' && escape::is_hostile(c)) { json::text(value) } else { text }
 }

@@ -1,16 +1,13 @@
 //! The one word and the one sentence that answer for a target.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::apps::v1::Deployment;
 
-use crate::api::{CertificateConditionType, Challenge, Order};
+use crate::api::CertificateConditionType;
 use crate::duration::human;
 use crate::engine::Stage;
 use crate::fact::Fact;
 use crate::facts::{Facts, gap};
 use crate::finding::Finding;
-use crate::inventory::Stored;
-use crate::objref::Kind;
 use crate::rule::Severity;
 
 /// How a target is. The order is from urgent to quiet.

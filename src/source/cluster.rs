@@ -129,7 +129,7 @@ impl<'s> Gather<'s> {
         let inventory = Inventory::new(self.objects.clone());
         let asked = inventory.coverage.has(object.kind, &Scope::Named(object.namespace.clone(), object.name.clone()));
         let facts = Facts::new(&inventory, Chain::of(&inventory, object), self.now);
-        asked && crate::report::subject(&facts).is_absent()
+        asked && facts.subject().is_absent()
     }
 
     /// What was gathered.
