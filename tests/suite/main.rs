@@ -5,6 +5,7 @@ mod connect_exec;
 mod connect_session;
 mod connect_trouble;
 mod connect_world;
+mod dependencies;
 mod layers;
 mod outputs;
 mod rule_docs;

@@ -60,7 +60,8 @@ fn findings_are_in_the_promised_order_and_counted() {
         let mut errors = 0;
         for target in list(&document, "targets") {
             let findings = list(target, "findings");
-            let nature = |finding: &Value| ["cause", "symptom", "risk"].iter().position(|word| finding["nature"] == *word);
+            let nature =
+                |finding: &Value| ["cause", "symptom", "risk"].iter().position(|word| finding["nature"] == *word);
             assert!(findings.is_sorted_by_key(nature), "{name}: causes, symptoms, risks");
             errors += findings.iter().filter(|finding| finding["severity"] == "error").count();
             let quiet = findings.iter().all(|finding| finding["severity"] == "info");
