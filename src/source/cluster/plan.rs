@@ -213,11 +213,10 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
             asks.push(Ask::get(secret));
         }
     }
-    let challenge_stands = matches!(facts.stage, Stage::ChallengeSelfCheck | Stage::ChallengeFailed);
-    let http01 = facts.challenges().is_ok_and(|nodes| {
-        nodes.iter().any(|node| node.challenge.spec.type_ == ChallengeType::Http01)
-    });
-    if challenge_stands && http01 {
+    // At `Authorizations` the Challenges are asked for in this very wave; what may explain them is not left for the next.
+    let challenge_stands =
+        matches!(facts.stage, Stage::ChallengeSelfCheck | Stage::ChallengeFailed | Stage::Authorizations);
+    if challenge_stands && is_http01(facts) {
         asks.push(list(Kind::IngressClass, None, ""));
         asks.push(list(Kind::Ingress, Some(&namespace), ""));
     }
@@ -245,6 +244,14 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
     if unexplained && facts.chain.certificate.seen().is_some() {
         asks.push(list(Kind::Certificate, Some(&namespace), ""));
     }
+}
+
+/// Whether some Challenge of the issuance is an HTTP-01 one, or will be.
+fn is_http01(facts: &Facts) -> bool {
+    let Ok(node) = facts.order() else { return false };
+    let planned = acme(facts).map(|issuer| names::planned_challenges(node.order, issuer)).unwrap_or_default();
+    let planned = planned.iter().filter_map(|(_, planned)| planned.as_ref().ok()).map(|planned| &planned.spec.type_);
+    node.challenges.iter().map(|node| &node.challenge.spec.type_).chain(planned).any(|type_| *type_ == ChallengeType::Http01)
 }
 
 /// The Secrets that an issuer's spec names, where cert-manager would read them.
