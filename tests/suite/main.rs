@@ -1,6 +1,7 @@
 //! Everything that can be tested without a server.
 
 mod cases;
+mod cli;
 mod connect_exec;
 mod connect_session;
 mod connect_trouble;
