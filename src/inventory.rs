@@ -12,8 +12,8 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
 use crate::api::{
-    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, Object, Order,
-    Secret,
+    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, Object,
+    Order, Secret,
 };
 use crate::fact::{Denial, Fact, Failure, WhyNot};
 use crate::objref::{Kind, ObjRef};

@@ -45,8 +45,8 @@ fn yaml(objects: &mut Objects, name: &str, text: &str) -> Result<Vec<Unreadable>
         let at = error.location();
         FilesError::Syntax {
             file: name.to_owned(),
-            line: at.map_or(0, |at| at.line() as usize),
-            column: at.map_or(0, |at| at.column() as usize),
+            line: at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(usize::MAX)),
+            column: at.map_or(0, |at| usize::try_from(at.column()).unwrap_or(usize::MAX)),
             what: error.to_string().lines().next().unwrap_or_default().to_owned(),
         }
     })?;
