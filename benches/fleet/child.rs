@@ -39,7 +39,8 @@ impl Program {
 
     /// The same program with another home.
     fn command(&self, before: &[&OsStr], args: &[&str]) -> Command {
-        let (first, rest) = before.split_first().map_or((self.path.as_os_str(), None), |(first, rest)| (*first, Some(rest)));
+        let (first, rest) =
+            before.split_first().map_or((self.path.as_os_str(), None), |(first, rest)| (*first, Some(rest)));
         let mut command = Command::new(first);
         if let Some(rest) = rest {
             command.args(rest).arg(&self.path);
@@ -73,7 +74,8 @@ impl Program {
 
     /// One run. 1 is an answer too: the certificate is not well.
     pub fn once(&self, args: &[&str]) -> anyhow::Result<Cost> {
-        let before = ["/usr/bin/time".as_ref(), "-f".as_ref(), "%U %S %M".as_ref(), "-o".as_ref(), self.usage.as_os_str()];
+        let before =
+            ["/usr/bin/time".as_ref(), "-f".as_ref(), "%U %S %M".as_ref(), "-o".as_ref(), self.usage.as_os_str()];
         let began = Instant::now();
         let out = self
             .command(&before, args)
@@ -83,7 +85,13 @@ impl Program {
             .context("/usr/bin/time is missing: apt-get install time")?;
         let wall = began.elapsed();
         if !matches!(out.status.code(), Some(0 | 1)) {
-            bail!("{} {} ended with {}: {}", self.name, args.join(" "), out.status, String::from_utf8_lossy(&out.stderr));
+            bail!(
+                "{} {} ended with {}: {}",
+                self.name,
+                args.join(" "),
+                out.status,
+                String::from_utf8_lossy(&out.stderr)
+            );
         }
         let usage = std::fs::read_to_string(&self.usage)?;
         // An exit code other than 0 puts a line of words above the figures.

@@ -19,13 +19,19 @@ pub fn all_certificates(bench: &Bench, lab: &Lab, table: &mut Table) -> anyhow::
     let few = count(2_500);
     lab.fill(&bench.fleet, &[&certificates[..], &["--namespace", "few", "--count", &few, "--spread", "5"]].concat())?;
     let here = |args: &[&'static str]| -> Vec<String> {
-        args.iter().map(|arg| (*arg).to_owned()).chain(["--kubeconfig".to_owned(), lab.kubeconfig().to_owned()]).collect()
+        args.iter()
+            .map(|arg| (*arg).to_owned())
+            .chain(["--kubeconfig".to_owned(), lab.kubeconfig().to_owned()])
+            .collect()
     };
     let status = here(&["status", "-A"]);
     let status: Vec<&str> = status.iter().map(String::as_str).collect();
     let quarter = bench.ours.cost(5, &status)?;
     let more = count(7_500);
-    lab.fill(&bench.fleet, &[&certificates[..], &["--namespace", "many", "--count", &more, "--spread", "15"]].concat())?;
+    lab.fill(
+        &bench.fleet,
+        &[&certificates[..], &["--namespace", "many", "--count", &more, "--spread", "15"]].concat(),
+    )?;
     let ours = bench.ours.cost(5, &status)?;
     let list = here(&["get", "certificates", "-A", "-o", "json"]);
     let list: Vec<&str> = list.iter().map(String::as_str).collect();
@@ -34,7 +40,13 @@ pub fn all_certificates(bench: &Bench, lab: &Lab, table: &mut Table) -> anyhow::
     let figure = format!("`status -A`, {total} certificates");
     let peer = format!("kubectl get -A -o json {}, {}", kubectl.wall_words(), kubectl.memory_words());
     let faster = ours.times_faster_than(&kubectl);
-    table.goal(&figure, "1/8 of kubectl's time", &format!("{}, 1/{faster:.1}", ours.wall_words()), &peer, faster >= 8.0);
+    table.goal(
+        &figure,
+        "1/8 of kubectl's time",
+        &format!("{}, 1/{faster:.1}", ours.wall_words()),
+        &peer,
+        faster >= 8.0,
+    );
     #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
     let smaller = kubectl.memory as f64 / ours.memory as f64;
     let measured = format!("{}, 1/{smaller:.1}", megabytes(ours.memory));
@@ -42,7 +54,11 @@ pub fn all_certificates(bench: &Bench, lab: &Lab, table: &mut Table) -> anyhow::
     let growth = quarter.times_faster_than(&ours);
     let words = format!("{} for a quarter of them: {growth:.1} times", quarter.wall_words());
     table.goal(&figure, "linear: 4 times at most, and a tenth", &words, "", growth <= 4.4);
-    table.info(&figure, &format!("{:.0} ms of processor time", ours.processor.as_secs_f64() * 1e3), &format!("kubectl {:.0} ms", kubectl.processor.as_secs_f64() * 1e3));
+    table.info(
+        &figure,
+        &format!("{:.0} ms of processor time", ours.processor.as_secs_f64() * 1e3),
+        &format!("kubectl {:.0} ms", kubectl.processor.as_secs_f64() * 1e3),
+    );
     Ok(())
 }
 
@@ -51,7 +67,10 @@ pub fn fill(bench: &Bench, lab: &Lab) -> anyhow::Result<()> {
     let many = bench.size(3_000).to_string();
     for (namespace, pending) in [("quiet", "3"), ("big", many.as_str())] {
         lab.fill(&bench.fleet, &["--namespace", namespace, "--count", pending, "--shape", "pending"])?;
-        lab.fill(&bench.fleet, &["--namespace", namespace, "--count", "2", "--shape", "ready", "--name-prefix", "good"])?;
+        lab.fill(
+            &bench.fleet,
+            &["--namespace", namespace, "--count", "2", "--shape", "ready", "--name-prefix", "good"],
+        )?;
     }
     Ok(())
 }
@@ -59,9 +78,12 @@ pub fn fill(bench: &Bench, lab: &Lab) -> anyhow::Result<()> {
 /// `status NAME` and `diagnose NAME`.
 pub fn one_certificate(bench: &Bench, lab: &Lab, table: &mut Table) -> anyhow::Result<()> {
     let chains = bench.size(3_000);
-    for (namespace, place) in [("big", format!("among {chains} pending chains")), ("quiet", "in a quiet namespace".to_owned())] {
+    for (namespace, place) in
+        [("big", format!("among {chains} pending chains")), ("quiet", "in a quiet namespace".to_owned())]
+    {
         let place_args = ["-n", namespace, "--kubeconfig", lab.kubeconfig()];
-        let busy = |words: &[&'static str]| -> Vec<&str> { words.iter().copied().chain([BUSY]).chain(place_args).collect() };
+        let busy =
+            |words: &[&'static str]| -> Vec<&str> { words.iter().copied().chain([BUSY]).chain(place_args).collect() };
         let cmctl = bench.cmctl.cost(3, &busy(&["status", "certificate"]))?;
         let kubectl = bench.kubectl.cost(5, &busy(&["get", "certificate", "-o", "yaml"]))?;
         table.info(
@@ -83,9 +105,21 @@ pub fn one_certificate(bench: &Bench, lab: &Lab, table: &mut Table) -> anyhow::R
                 } else {
                     table.info(&figure, &measured, &peer);
                 }
-                table.goal(&figure, &format!("{} at most", megabytes(SMALL)), &ours.memory_words(), &peer, ours.memory <= SMALL);
+                table.goal(
+                    &figure,
+                    &format!("{} at most", megabytes(SMALL)),
+                    &ours.memory_words(),
+                    &peer,
+                    ours.memory <= SMALL,
+                );
                 let lists = asked.full_lists();
-                table.goal(&figure, "no full list", &format!("{} {}", lists.len(), lists.join(" ")), "", lists.is_empty());
+                table.goal(
+                    &figure,
+                    "no full list",
+                    &format!("{} {}", lists.len(), lists.join(" ")),
+                    "",
+                    lists.is_empty(),
+                );
             }
         }
     }

@@ -55,9 +55,8 @@ pub fn measure(bench: &Bench, table: &mut Table) -> anyhow::Result<()> {
         let path = file.to_string_lossy();
         // A pending chain is four objects.
         let chains = (objects / 4).to_string();
-        let made = Command::new(&bench.fleet)
-            .args(["--out", &path, "--count", &chains, "--key-secrets=false"])
-            .output()?;
+        let made =
+            Command::new(&bench.fleet).args(["--out", &path, "--count", &chains, "--key-secrets=false"]).output()?;
         ensure!(made.status.success(), "fleet: {}", String::from_utf8_lossy(&made.stderr));
         let ours = bench.ours.cost(runs, &["diagnose", "-A", "--from", &path])?;
         let load = bench.baseline.cost(runs, &["load", &path])?;

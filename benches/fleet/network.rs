@@ -26,7 +26,12 @@ pub fn measure(bench: &Bench, lab: &Lab, table: &mut Table) -> anyhow::Result<()
         let away = program.cost(RUNS, &with(&far))?;
         let asked = Asked::by(program, &with(&far), lab.audit_log())?;
         let trips = away.wall.saturating_sub(direct.wall).as_secs_f64() / round_trip.as_secs_f64();
-        let words = format!("{trips:.1} round trips, {} ({} requests, {} waves)", away.wall_words(), asked.requests(), asked.waves());
+        let words = format!(
+            "{trips:.1} round trips, {} ({} requests, {} waves)",
+            away.wall_words(),
+            asked.requests(),
+            asked.waves()
+        );
         Ok((trips, words, asked))
     };
     table.info("round trip of the relay", &crate::child::duration(round_trip), "");

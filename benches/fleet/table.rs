@@ -27,7 +27,12 @@ impl Table {
         let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let memory = memory.lines().next().and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
         let first = |text: String| text.lines().next().unwrap_or_default().trim().to_owned();
-        let _ = writeln!(self.head, "- {cores} cores, {} GB of memory, load {} at the start", memory.unwrap_or(0) / 1_000_000, load());
+        let _ = writeln!(
+            self.head,
+            "- {cores} cores, {} GB of memory, load {} at the start",
+            memory.unwrap_or(0) / 1_000_000,
+            load()
+        );
         let _ = writeln!(self.head, "- {}", first(bench.ours.output(&["version", "--client"])?));
         let _ = writeln!(self.head, "- cmctl: {}", first(bench.cmctl.output(&["version", "--client", "--short"])?));
         let _ = writeln!(self.head, "- kubectl: {}", first(bench.kubectl.output(&["version", "--client"])?));
@@ -54,7 +59,8 @@ impl Table {
     }
 
     pub fn text(&self) -> String {
-        let mut text = format!("{}\n| Figure | Target | Measured | Beside it | Met |\n|---|---|---|---|---|\n", self.head);
+        let mut text =
+            format!("{}\n| Figure | Target | Measured | Beside it | Met |\n|---|---|---|---|---|\n", self.head);
         for Line { figure, target, measured, peer, met } in &self.lines {
             let met = match met {
                 Some(true) => "yes",

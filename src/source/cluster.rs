@@ -103,10 +103,9 @@ impl<'s> Gather<'s> {
                 }
             }
             let answer = match sent.trouble {
-                None | Some(RequestError::NotFound { .. }) => Answer::Complete,
                 Some(fatal @ RequestError::GroupAbsent { .. }) if ask.is_essential() => return Err(fatal),
                 // A kind that is not served has no objects.
-                Some(RequestError::GroupAbsent { .. }) => Answer::Complete,
+                None | Some(RequestError::NotFound { .. } | RequestError::GroupAbsent { .. }) => Answer::Complete,
                 Some(RequestError::Forbidden { .. }) => Answer::Hidden(ask.denial()),
                 Some(fatal @ RequestError::Unauthorized { .. }) => return Err(fatal),
                 Some(trouble) => {
