@@ -9,5 +9,6 @@ mod connect_world;
 mod dependencies;
 mod layers;
 mod outputs;
+mod permissions;
 mod rule_docs;
 mod sources;
