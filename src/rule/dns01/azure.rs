@@ -17,7 +17,7 @@ pub static AZURE: Rule = Rule {
     nature: Nature::Cause,
     severity: Severity::Error,
     since: "0.1.0",
-    summary: "Azure does not let cert-manager write the record",
+    summary: "the Azure identity may not write the record, or its zone is not found",
     doc: include_str!("../../../docs/rules/dns01-azure.md"),
     needs: &[Kind::Challenge, Kind::Event],
     explains: &[],

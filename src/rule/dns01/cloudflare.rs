@@ -15,7 +15,7 @@ pub static CLOUDFLARE: Rule = Rule {
     nature: Nature::Cause,
     severity: Severity::Error,
     since: "0.1.0",
-    summary: "Cloudflare does not accept the credentials, or they do not reach the zone",
+    summary: "the Cloudflare credentials are refused, or do not reach the zone",
     doc: include_str!("../../../docs/rules/dns01-cloudflare.md"),
     needs: &[Kind::Challenge, Kind::Event, Kind::Secret, Kind::Deployment],
     explains: &[],

@@ -14,7 +14,7 @@ pub static GOOGLE: Rule = Rule {
     nature: Nature::Cause,
     severity: Severity::Error,
     since: "0.1.0",
-    summary: "Google Cloud DNS does not let cert-manager write the record",
+    summary: "the Google account may not write the record, or its zone is not found",
     doc: include_str!("../../../docs/rules/dns01-google.md"),
     needs: &[Kind::Challenge, Kind::Event],
     explains: &[],

@@ -17,7 +17,7 @@ pub static ROUTE53: Rule = Rule {
     nature: Nature::Cause,
     severity: Severity::Error,
     since: "0.1.0",
-    summary: "Route 53 does not let cert-manager write the record",
+    summary: "AWS does not let cert-manager write the record to Route 53",
     doc: include_str!("../../../docs/rules/dns01-route53.md"),
     needs: &[Kind::Challenge, Kind::Event, Kind::Secret, Kind::Deployment],
     explains: &[],
