@@ -34,7 +34,7 @@ pub use route53::ROUTE53;
 pub use validation::{DNSSEC_OR_NS_BROKEN, STALE_TXT_RECORDS};
 pub use webhook::{WEBHOOK_SOLVER_RBAC, WEBHOOK_SOLVER_UNAVAILABLE};
 
-/// cert-manager presents again by itself; `DefaultACMERateLimiter` in `pkg/controller/util.go`.
+/// A record is presented again by itself; `DefaultACMERateLimiter` in `pkg/controller/util.go`.
 const RETRIES: &str = "cert-manager tries again by itself, with pauses that grow from 5 seconds to half an hour.";
 
 /// What one Challenge is held up by: each has one rule, and each rule has one.
@@ -243,6 +243,15 @@ impl<'i> Trouble<'i> {
         reference
             .objref(self.challenge.namespace().unwrap_or_default())
             .map_or_else(|| format!("{} {}", reference.kind_or_default(), reference.name), |object| object.to_string())
+    }
+
+    /// What happens next if nobody does anything.
+    fn retries(&self) -> &'static str {
+        match self.phase {
+            Phase::Present => RETRIES,
+            Phase::SelfCheck => "cert-manager asks again every 10 seconds.",
+            Phase::Validation => "This challenge is over; a new issuance is needed.",
+        }
     }
 
     /// ` -n NAMESPACE` of the Challenge.

@@ -4,7 +4,7 @@
 
 use super::route53::hidden;
 use super::said::is_hidden;
-use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, Trouble, each, has_any, quoted};
+use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after};
 use crate::api::solver::AzureDns;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix};
@@ -118,8 +118,9 @@ fn of_role(finding: Finding, trouble: &Trouble, solver: &AzureDns) -> Finding {
         .fix(Fix::command(
             "give the identity the role on the zone alone",
             format!(
-                "az role assignment create --role 'DNS Zone Contributor' --assignee CLIENT-ID --scope \
+                "az role assignment create --role 'DNS Zone Contributor' --assignee {} --scope \
                  /subscriptions/{}/resourceGroups/{}/providers/Microsoft.Network/dnsZones/{}",
+                quoted(word_after(&trouble.words, "The client '").map_or("CLIENT-ID", |id| id.trim_end_matches('\''))),
                 quoted(&solver.subscription_id),
                 quoted(&solver.resource_group_name),
                 quoted(zone)

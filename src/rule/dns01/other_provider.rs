@@ -241,7 +241,11 @@ fn present_failed(facts: &Facts) -> Judgement {
         let finding = if provider == "none" {
             finding.says(format!("the solver for {} names no DNS provider", trouble.names()))
         } else {
-            finding.says(format!("the TXT record of {} could not be written through {provider}", trouble.names()))
+            finding.says(format!(
+                "the TXT record of {} could not be written through {provider}{}",
+                trouble.names(),
+                webhook_name(trouble)
+            ))
         };
         finding
             .because(format!("The words of the provider, or of cert-manager before it asked, are below. {RETRIES}"))
@@ -257,6 +261,11 @@ fn present_failed(facts: &Facts) -> Judgement {
                 trouble.issuer()
             )))
     })
+}
+
+/// ` hetzner` for a webhook solver of that name.
+fn webhook_name(trouble: &Trouble) -> String {
+    trouble.solver.webhook.as_ref().map(|webhook| format!(" {}", webhook.solver_name)).unwrap_or_default()
 }
 
 #[cfg(test)]

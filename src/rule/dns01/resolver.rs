@@ -5,9 +5,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::propagation::ask_public_servers;
-use super::{
-    Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, each, has_any, quoted, word_after, zone_not_found,
-};
+use super::{Family, Judgement, Matter, Nature, Rule, Severity, each, has_any, quoted, word_after, zone_not_found};
 use crate::finding::Fix;
 use crate::objref::Kind;
 
@@ -37,13 +35,15 @@ fn port_53_blocked(facts: &crate::facts::Facts) -> Judgement {
             finding.because(format!(
                 "{server} is a private address: a resolver or name server inside your own network. Either it does not \
                  run, or a NetworkPolicy or firewall keeps cert-manager's pod away from it. The challenge cannot go on \
-                 until it answers. {RETRIES}"
+                 until it answers. {}",
+                trouble.retries()
             ))
         } else {
             finding.because(format!(
                 "Unless told otherwise, cert-manager asks every authoritative name server of the zone itself, over UDP \
                  and TCP port 53. {server} is a public address; that it does not answer usually means that egress to \
-                 port 53 is closed for cert-manager's pod, and seldom that the server is down. {RETRIES}"
+                 port 53 is closed for cert-manager's pod, and seldom that the server is down. {}",
+                trouble.retries()
             ))
         };
         finding
@@ -143,7 +143,10 @@ fn zone_search_failed(facts: &crate::facts::Facts) -> Judgement {
         trouble
             .finding(&ZONE_SEARCH_FAILED)
             .says(says)
-            .because(format!("{because} Without the zone the record can be neither written nor checked. {RETRIES}"))
+            .because(format!(
+                "{because} Without the zone the record can be neither written nor checked. {}",
+                trouble.retries()
+            ))
             .fix(Fix::command(
                 "follow the delegation from the root; the last step that answers shows where it breaks",
                 format!("dig +trace SOA {}", quoted(trouble.dns_name())),

@@ -78,6 +78,18 @@ fn dnssec_or_ns_broken(facts: &Facts) -> Judgement {
         };
         let finding = trouble.finding(&DNSSEC_OR_NS_BROKEN).says(says).because(because);
         let name = quoted(&trouble.record());
+        if let Some((server, _)) = refusing_server(words).filter(|_| trouble.phase == Phase::SelfCheck) {
+            let host = server.trim_end_matches(":53").trim_end_matches('.');
+            return finding
+                .fix(Fix::command(
+                    "ask that server for the zone",
+                    format!("dig +norecurse SOA {} @{}", quoted(trouble.dns_name()), quoted(host)),
+                ))
+                .fix(Fix::manual(format!(
+                    "take {host} out of the NS records (at the registrar and in the zone), or let it serve the zone"
+                )))
+                .fix(ask_every_server(&trouble.record()));
+        }
         let finding = finding
             .fix(Fix::command(
                 "ask a validating resolver with and without validation: an answer only to the second means DNSSEC",
@@ -85,7 +97,7 @@ fn dnssec_or_ns_broken(facts: &Facts) -> Judgement {
             ))
             .fix(ask_every_server(&trouble.record()))
             .fix(Fix::manual(
-                "let the DNS operator mend it: NS records of zones that a server does not serve, or the DS record at the registrar",
+                "let the DNS operator mend it: NS records of servers that do not serve the zone, or the DS record at the registrar",
             ));
         if trouble.phase == Phase::Validation { with_renewal(finding, facts) } else { finding }
     })
@@ -116,9 +128,9 @@ fn stale_txt_records(facts: &Facts) -> Judgement {
         });
         let because = if shared {
             format!(
-                "The certificate holds {0} and *.{0}, which share one challenge name, each with a value of its own. A \
-                 provider that keeps one value a name lets the second overwrite the first. Leftovers of an earlier \
-                 challenge look the same.",
+                "The certificate holds {0} and *.{0}, which share one challenge name: cert-manager writes, checks and \
+                 removes the value of one, then that of the other. A value that is not removed, or still cached, is \
+                 what the CA finds for the second. Leftovers of an earlier issuance look the same.",
                 trouble.dns_name()
             )
         } else {
@@ -136,14 +148,11 @@ fn stale_txt_records(facts: &Facts) -> Judgement {
                 "kubectl get challenges.acme.cert-manager.io -A \
                  -o custom-columns=NAME:.spec.dnsName,VALUE:.spec.key,STATE:.status.state",
             ));
-        let finding = if shared {
-            finding.fix(Fix::patch(
-                "if the provider keeps one value a name: one challenge at a time (values of cert-manager's Helm chart)",
-                "maxConcurrentChallenges: 1\n",
-            ))
-        } else {
-            finding
-        };
+        let finding = finding.fix(Fix::patch(
+            "if several names lead to one record of a provider that keeps one value a name: one challenge at a time \
+             (values of cert-manager's Helm chart)",
+            "maxConcurrentChallenges: 1\n",
+        ));
         with_renewal(finding, facts)
     })
 }

@@ -3,10 +3,11 @@
 //! The webhook is an aggregated API; the object that registers it is not among the kinds that are looked at.
 
 use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after};
+use crate::api::Object;
 use crate::api::solver::Webhook;
 use crate::facts::{Component, Facts};
 use crate::finding::{Finding, Fix, Witness};
-use crate::objref::Kind;
+use crate::objref::{Kind, ObjRef};
 
 pub static WEBHOOK_SOLVER_RBAC: Rule = Rule {
     id: "dns01-webhook-solver-rbac",
@@ -132,18 +133,17 @@ fn webhook_solver_unavailable(facts: &Facts) -> Judgement {
                 ))
         };
         let service = quoted(&format!("v1alpha1.{}", solver.group_name));
-        let finding = finding
-            .fix(Fix::command(
-                "see whether the API server can reach it, and why not",
-                format!("kubectl describe apiservice {service}"),
-            ))
-            .fix(Fix::command(
-                "find its pods",
-                format!(
-                    "kubectl get pods -A -o wide | grep {}",
-                    quoted(workload(facts, solver).as_deref().unwrap_or("webhook"))
-                ),
-            ));
+        let finding = finding.fix(Fix::command(
+            "see whether the API server can reach it, and why not",
+            format!("kubectl describe apiservice {service}"),
+        ));
+        let finding = match workload(facts, solver) {
+            Some(deployment) => finding.fix(Fix::command(
+                "read the webhook's log",
+                format!("kubectl logs deployment/{}{} --tail=30", deployment.name, deployment.namespace_flag()),
+            )),
+            None => finding,
+        };
         if is_unserved(&trouble.words) {
             finding.fix(Fix::command(
                 "list the groups that DNS webhooks serve here",
@@ -179,8 +179,7 @@ fn is_own_group(group: &str) -> bool {
 }
 
 /// A Deployment that looks like the webhook: it is no part of cert-manager and has the solver's name in its own.
-fn workload(facts: &Facts, solver: &Webhook) -> Option<String> {
-    use crate::api::Object;
+fn workload(facts: &Facts, solver: &Webhook) -> Option<ObjRef> {
     let installation = facts.installation();
     let own: Vec<_> = [Component::Controller, Component::Webhook, Component::CaInjector]
         .into_iter()
@@ -195,7 +194,7 @@ fn workload(facts: &Facts, solver: &Webhook) -> Option<String> {
         .deployments
         .iter()
         .find(|deployment| is_it(deployment.name()) && !own.contains(&deployment.objref()))
-        .map(|deployment| deployment.name().to_owned())
+        .map(Object::objref)
 }
 
 #[cfg(test)]
