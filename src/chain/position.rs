@@ -17,7 +17,11 @@ use crate::engine::backoff::{BackOff, next_attempt};
 pub fn position(chain: &Chain, now: Timestamp) -> Stage {
     match chain.certificate.seen() {
         Some(certificate) => of_certificate(chain, certificate, now),
-        None => chain.in_flight().map_or(Stage::Trigger, of_request),
+        None => {
+            let stage = chain.in_flight().map_or(Stage::Trigger, of_request);
+            // Without a Certificate (csi-driver, istio-csr) nobody stores it: whoever asked has taken it.
+            if stage == Stage::Issued { Stage::Settled { renewal: None } } else { stage }
+        }
     }
 }
 

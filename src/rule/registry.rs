@@ -2,7 +2,7 @@
 //!
 //! The list, `explain`, the docs' index, completion and JSON all read this one.
 
-use super::{Rule, http01, progress};
+use super::{Rule, dns01, http01, progress};
 
 /// Every rule. The order decides between findings that are otherwise equal.
 pub static REGISTRY: &[&Rule] = &[
@@ -15,7 +15,22 @@ pub static REGISTRY: &[&Rule] = &[
     // Http01
     &http01::NOT_FOUND,
     // Dns01
-
+    &dns01::CREDENTIALS_MISSING,
+    &dns01::WEBHOOK_SOLVER_RBAC,
+    &dns01::WEBHOOK_SOLVER_UNAVAILABLE,
+    &dns01::CLOUDFLARE,
+    &dns01::ROUTE53,
+    &dns01::AZURE,
+    &dns01::GOOGLE,
+    &dns01::RFC2136_AND_OTHERS,
+    &dns01::PRESENT_FAILED,
+    &dns01::CNAME_DELEGATION,
+    &dns01::ZONE_SEARCH_FAILED,
+    &dns01::PORT_53_BLOCKED,
+    &dns01::SPLIT_HORIZON,
+    &dns01::DNSSEC_OR_NS_BROKEN,
+    &dns01::STALE_TXT_RECORDS,
+    &dns01::NOT_PROPAGATED,
     // Scheduling
 
     // Order
