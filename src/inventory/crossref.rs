@@ -112,7 +112,8 @@ fn secrets_of(spec: &PodSpec) -> Vec<String> {
     let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
     let variables = containers.flat_map(|container| {
         let single = container.env.iter().flatten();
-        let single = single.filter_map(|variable| Some(variable.value_from.as_ref()?.secret_key_ref.as_ref()?.name.clone()));
+        let single =
+            single.filter_map(|variable| Some(variable.value_from.as_ref()?.secret_key_ref.as_ref()?.name.clone()));
         let all = container.env_from.iter().flatten();
         single.chain(all.filter_map(|source| Some(source.secret_ref.as_ref()?.name.clone())))
     });

@@ -42,7 +42,9 @@ fn certificate_invalid_csr(facts: &Facts) -> Judgement {
         return Ok(vec![]);
     }
     let name = certificate.name();
-    let why = culprit.as_ref().map_or_else(|| "from its spec".to_owned(), |(field, value)| format!("with \"{value}\" in {field}"));
+    let why = culprit
+        .as_ref()
+        .map_or_else(|| "from its spec".to_owned(), |(field, value)| format!("with \"{value}\" in {field}"));
     let mut finding = CERTIFICATE_INVALID_CSR
         .on(certificate.objref())
         .says(format!("no signing request can be made for {name} {why}"))
@@ -70,7 +72,14 @@ fn culprit(spec: &CertificateSpec) -> Option<(&'static str, String)> {
     first(&spec.dns_names, is_foreign)
         .map(|value| ("dnsNames", value))
         .or_else(|| Some(("ipAddresses", first(&spec.ip_addresses, |value| value.parse::<IpAddr>().is_err())?)))
-        .or_else(|| Some(("uris", first(&spec.uris, |value| !value.is_ascii() || value.contains([' ', '\u{7f}']) || !value.contains(':'))?)))
+        .or_else(|| {
+            Some((
+                "uris",
+                first(&spec.uris, |value| {
+                    !value.is_ascii() || value.contains([' ', '\u{7f}']) || !value.contains(':')
+                })?,
+            ))
+        })
         .or_else(|| Some(("emailAddresses", first(&spec.email_addresses, is_foreign)?)))
         .or_else(other)
 }
@@ -80,7 +89,9 @@ fn is_oid(text: &str) -> bool {
     let mut parts = text.split('.');
     let first = parts.next().is_some_and(|first| matches!(first, "0" | "1" | "2"));
     let rest: Vec<_> = parts.collect();
-    first && !rest.is_empty() && rest.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    first
+        && !rest.is_empty()
+        && rest.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -99,9 +110,11 @@ mod tests {
     #[test]
     fn a_field_that_cannot_be_encoded_is_found() {
         assert_eq!(without_request().ids(), Vec::<&str>::new());
-        let umlaut = without_request().broken(|objects| objects.certificate().spec.dns_names.push("bücher.example".into()));
+        let umlaut =
+            without_request().broken(|objects| objects.certificate().spec.dns_names.push("bücher.example".into()));
         assert_eq!(umlaut.ids(), ["certificate-invalid-csr"]);
-        let address = without_request().broken(|objects| objects.certificate().spec.ip_addresses.push("10.0.0.0/8".into()));
+        let address =
+            without_request().broken(|objects| objects.certificate().spec.ip_addresses.push("10.0.0.0/8".into()));
         assert_eq!(address.ids(), ["certificate-invalid-csr"]);
         let subject = without_request().broken(|objects| objects.certificate().spec.literal_subject = "CN".into());
         assert_eq!(subject.ids(), ["certificate-invalid-csr"]);

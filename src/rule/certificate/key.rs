@@ -46,11 +46,14 @@ fn key_policy_needs_user(facts: &Facts) -> Judgement {
     let policy = policy.map_or("unset (Never before release 1.18)", RotationPolicy::as_str);
     let mut finding = KEY_POLICY_NEEDS_USER
         .on(certificate.objref())
-        .says(format!("{name} waits for you: the key in Secret {secret} does not fit spec.privateKey, and may not be replaced"))
+        .says(format!(
+            "{name} waits for you: the key in Secret {secret} does not fit spec.privateKey, and may not be replaced"
+        ))
         .evidence(Witness::Event(Kind::Certificate, "CannotRegenerateKey".into()), said.unwrap_or_default())
         .evidence(Witness::Spec(Kind::Certificate, "privateKey.rotationPolicy"), policy);
     if let Some((is, fields)) = mismatch {
-        finding = finding.evidence(Witness::Data(Kind::Secret), format!("the key is {is}; {} differs", fields.join(", ")));
+        finding =
+            finding.evidence(Witness::Data(Kind::Secret), format!("the key is {is}; {} differs", fields.join(", ")));
     }
     if let Some((CertificateReason::SecretMismatch, message)) = unready(certificate) {
         finding = finding.evidence(Witness::Condition(Kind::Certificate, "Ready"), message);
@@ -156,14 +159,24 @@ fn usages_refused_or_dropped(facts: &Facts) -> Judgement {
         )
         .evidence(Witness::Data(Kind::Secret), format!("extended key usages of the leaf: {}", given.join(", ")));
     let finding = match acme(facts) {
-        Some(acme) => finding.evidence(Witness::Spec(facts.issuer_ref()?.own_kind().unwrap_or(Kind::Issuer), "acme.server"), &acme.server),
+        Some(acme) => finding.evidence(
+            Witness::Spec(facts.issuer_ref()?.own_kind().unwrap_or(Kind::Issuer), "acme.server"),
+            &acme.server,
+        ),
         None => finding,
     };
     let private = Fix::patch(
         "sign client certificates with a private CA: public ones no longer do",
-        format!("spec:\n  secretName: {name}-client\n  usages: [{}]\n  issuerRef:\n    kind: Issuer\n    name: PRIVATE-CA", dropped.join(", ")),
+        format!(
+            "spec:\n  secretName: {name}-client\n  usages: [{}]\n  issuerRef:\n    kind: Issuer\n    name: PRIVATE-CA",
+            dropped.join(", ")
+        ),
     );
-    Ok(vec![finding.fix(private).fix(Fix::manual(format!("or take {} out of spec.usages, if nobody needs it", listed(&dropped))))])
+    Ok(vec![
+        finding
+            .fix(private)
+            .fix(Fix::manual(format!("or take {} out of spec.usages, if nobody needs it", listed(&dropped)))),
+    ])
 }
 
 /// Whether it is an extended key usage: those that a CA may leave out and that clients check.

@@ -45,7 +45,9 @@ fn keystore_password_missing(facts: &Facts) -> Judgement {
         let of_this = said.filter(|said| said.contains(&reference.name));
         match (&secret, of_this) {
             (Fact::Seen(secret), _) => findings.extend(without_key(certificate, format, store, secret)),
-            (Fact::Absent, said) | (_, said @ Some(_)) => findings.push(without_secret(certificate, format, store, said)),
+            (Fact::Absent, said) | (_, said @ Some(_)) => {
+                findings.push(without_secret(certificate, format, store, said))
+            }
             (Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_), None) if is_stuck(facts) => {
                 return Err(Withheld::Undetermined(gap(&secret, Kind::Secret)));
             }
@@ -69,11 +71,14 @@ fn is_stuck(facts: &Facts) -> bool {
 
 fn without_secret(certificate: &Certificate, format: &str, store: &Keystore, said: Option<&str>) -> Finding {
     let name = store.password_secret_ref.name.as_str();
-    let finding = KEYSTORE_PASSWORD_MISSING
-        .on(certificate.objref())
-        .says(format!("Secret {name} with the password for the {format} keystore of {} does not exist", certificate.name()));
+    let finding = KEYSTORE_PASSWORD_MISSING.on(certificate.objref()).says(format!(
+        "Secret {name} with the password for the {format} keystore of {} does not exist",
+        certificate.name()
+    ));
     let finding = match said {
-        Some(said) => finding.evidence(Witness::Event(Kind::Certificate, "KeystorePasswordSecretNotFound".into()), said),
+        Some(said) => {
+            finding.evidence(Witness::Event(Kind::Certificate, "KeystorePasswordSecretNotFound".into()), said)
+        }
         None => finding.evidence(Witness::Source, format!("no Secret {name}")),
     };
     with_fixes(finding, certificate, format, store)
@@ -89,7 +94,12 @@ fn without_key(certificate: &Certificate, format: &str, store: &Keystore, secret
     let what = if is_empty { "holds nothing under" } else { "has no" };
     let finding = KEYSTORE_PASSWORD_MISSING
         .on(certificate.objref())
-        .says(format!("Secret {} {what} key \"{}\", the password for the {format} keystore of {}", reference.name, reference.key, certificate.name()))
+        .says(format!(
+            "Secret {} {what} key \"{}\", the password for the {format} keystore of {}",
+            reference.name,
+            reference.key,
+            certificate.name()
+        ))
         .evidence(Witness::Data(Kind::Secret), format!("{} has keys: {}", reference.name, keys.join(", ")));
     Some(with_fixes(finding, certificate, format, store))
 }
@@ -144,7 +154,9 @@ mod tests {
     #[test]
     fn a_password_secret_without_the_key_is_found() {
         let keyed = |key: &str| {
-            with_keystore(true).with(&format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: web-jks, namespace: shop}}\ndata: {{{key}}}\n"))
+            with_keystore(true).with(&format!(
+                "apiVersion: v1\nkind: Secret\nmetadata: {{name: web-jks, namespace: shop}}\ndata: {{{key}}}\n"
+            ))
         };
         assert_eq!(keyed("pass: aHVudGVyMg==").ids(), ["keystore-password-missing"]);
         assert_eq!(keyed("password: ''").ids(), ["keystore-password-missing"]);

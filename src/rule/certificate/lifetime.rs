@@ -93,11 +93,18 @@ fn renewbefore_close_to_real_lifetime(facts: &Facts) -> Judgement {
         (None, Some(percentage)) => format!("{percentage}"),
         (None, None) => String::new(),
     };
-    let due = if wait.is_positive() { format!("{} after it was issued", human(wait)) } else { "before it was even issued".into() };
+    let due = if wait.is_positive() {
+        format!("{} after it was issued", human(wait))
+    } else {
+        "before it was even issued".into()
+    };
     let name = certificate.name();
     let finding = RENEWBEFORE_CLOSE_TO_REAL_LIFETIME
         .on(certificate.objref())
-        .says(format!("{name} is due for renewal {due}: {field} {asked} is about its whole lifetime of {}", human(life)))
+        .says(format!(
+            "{name} is due for renewal {due}: {field} {asked} is about its whole lifetime of {}",
+            human(life)
+        ))
         .evidence(Witness::Spec(Kind::Certificate, field), asked)
         .evidence(Witness::Status(Kind::Certificate, "notBefore, notAfter"), format!("{} apart", format_go(life)))
         .evidence(Witness::Status(Kind::Certificate, "renewalTime"), renewal.to_string())

@@ -42,23 +42,23 @@ fn common_name_not_in_dns_names(facts: &Facts) -> Judgement {
     let objref = certificate.objref();
     let mut finding = COMMON_NAME_NOT_IN_DNS_NAMES
         .on(objref.clone())
-        .says(format!("the common name \"{name}\" of {} is not among its dnsNames, which ACME demands", certificate.name()))
+        .says(format!(
+            "the common name \"{name}\" of {} is not among its dnsNames, which ACME demands",
+            certificate.name()
+        ))
         .evidence(Witness::Spec(Kind::Certificate, "commonName"), &name)
         .evidence(Witness::Spec(Kind::Certificate, "dnsNames"), spec.dns_names.join(", "));
     if let Some(words) = refusal {
         finding = finding.evidence(Witness::Condition(Kind::CertificateRequest, "Ready"), words);
     }
     if let Some(owner) = certificate.controller().filter(|owner| owner.kind == Kind::Ingress.word()) {
-        let command = format!(
-            "kubectl annotate ingress {}{} {}-",
-            owner.name,
-            objref.namespace_flag(),
-            annotation::COMMON_NAME
-        );
+        let command =
+            format!("kubectl annotate ingress {}{} {}-", owner.name, objref.namespace_flag(), annotation::COMMON_NAME);
         let title = "take the common name off the Ingress that this Certificate is made from";
         return Ok(vec![finding.fix(Fix::command(title, command))]);
     }
-    let drop = merge_patch("drop the common name: clients read the DNS names", certificate, r#"{"spec":{"commonName":null}}"#);
+    let drop =
+        merge_patch("drop the common name: clients read the DNS names", certificate, r#"{"spec":{"commonName":null}}"#);
     let mut names = vec![name.as_str()];
     names.extend(spec.dns_names.iter().map(String::as_str));
     let add = Fix::patch("or ask for it as a DNS name too", format!("spec:\n  dnsNames: [{}]", names.join(", ")));
@@ -147,7 +147,8 @@ fn uncovered(certificate: &Certificate, names: &[String], ingress: &Ingress) -> 
     let is_bare = |host: &&str| !names.iter().any(|name| covers(name, host));
     let of_block = blocks().filter(|block| block.secret_name.as_deref() == Some(secret));
     let asked: BTreeSet<&str> = of_block.flat_map(|block| block.hosts.iter().flatten().map(String::as_str)).collect();
-    let listed_anywhere: BTreeSet<&str> = blocks().flat_map(|block| block.hosts.iter().flatten().map(String::as_str)).collect();
+    let listed_anywhere: BTreeSet<&str> =
+        blocks().flat_map(|block| block.hosts.iter().flatten().map(String::as_str)).collect();
     // With several Secrets the controller may choose another one for a host that no block lists.
     let only_secret = blocks().all(|block| block.secret_name.as_deref() == Some(secret));
     let routed = spec.rules.iter().flatten().filter_map(|rule| rule.host.as_deref());
@@ -178,7 +179,11 @@ fn add_hosts(certificate: &Certificate, hosts: &[&str]) -> Fix {
     match certificate.controller().filter(|owner| owner.kind == Kind::Ingress.word()) {
         Some(owner) => Fix::patch(
             format!("list the host in the TLS block of Ingress {}: the Certificate is made from it", owner.name),
-            format!("spec:\n  tls:\n  - secretName: {}\n    hosts: [{}]", certificate.spec.secret_name, tls_hosts(certificate, hosts)),
+            format!(
+                "spec:\n  tls:\n  - secretName: {}\n    hosts: [{}]",
+                certificate.spec.secret_name,
+                tls_hosts(certificate, hosts)
+            ),
         ),
         None => Fix::patch(
             format!("ask for the host in Certificate {}", certificate.name()),
@@ -189,11 +194,19 @@ fn add_hosts(certificate: &Certificate, hosts: &[&str]) -> Fix {
 
 fn tls_hosts(certificate: &Certificate, hosts: &[&str]) -> String {
     let names = certificate.spec.dns_names.iter().map(String::as_str).chain(hosts.iter().copied());
-    names.map(|name| if name.starts_with('*') { format!("\"{name}\"") } else { name.to_owned() }).collect::<Vec<_>>().join(", ")
+    names
+        .map(|name| if name.starts_with('*') { format!("\"{name}\"") } else { name.to_owned() })
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// An Ingress for one of our names whose own Secret is not there, and that nothing will write.
-fn without_its_secret(facts: &Facts, certificate: &Certificate, names: &[String], ingress: &Ingress) -> Option<Finding> {
+fn without_its_secret(
+    facts: &Facts,
+    certificate: &Certificate,
+    names: &[String],
+    ingress: &Ingress,
+) -> Option<Finding> {
     let (ours, theirs) = (certificate.namespace().unwrap_or_default(), ingress.namespace().unwrap_or_default());
     let secret = certificate.spec.secret_name.as_str();
     // cert-manager makes a Certificate for an Ingress that asks for one.
@@ -201,7 +214,8 @@ fn without_its_secret(facts: &Facts, certificate: &Certificate, names: &[String]
         return None;
     }
     let blocks = ingress.spec.iter().flat_map(|spec| spec.tls.iter().flatten());
-    let mut for_us = blocks.filter(|block| block.hosts.iter().flatten().any(|host| names.iter().any(|name| covers(name, host))));
+    let mut for_us =
+        blocks.filter(|block| block.hosts.iter().flatten().any(|host| names.iter().any(|name| covers(name, host))));
     let block = for_us.find(|block| theirs != ours || block.secret_name.as_deref() != Some(secret))?;
     let wanted = block.secret_name.as_deref().filter(|wanted| !wanted.is_empty())?;
     let looked = facts.inventory.get::<Secret>(Some(theirs), wanted);
@@ -213,16 +227,28 @@ fn without_its_secret(facts: &Facts, certificate: &Certificate, names: &[String]
     }
     let host = block.hosts.iter().flatten().find(|host| names.iter().any(|name| covers(name, host)))?;
     let (says, fix) = if theirs == ours {
-        let says = format!("Ingress {} wants Secret {wanted} for {host}, but the certificate is in Secret {secret}", ingress.name());
+        let says = format!(
+            "Ingress {} wants Secret {wanted} for {host}, but the certificate is in Secret {secret}",
+            ingress.name()
+        );
         let patch = format!("spec:\n  tls:\n  - hosts: [{host}]\n    secretName: {secret}");
         (says, Fix::patch(format!("name the Secret of Certificate {}", certificate.name()), patch))
     } else {
-        let says = format!("Ingress {theirs}/{} wants Secret {wanted} for {host}, but that is in namespace {ours}", ingress.name());
-        let title = format!("make a Certificate for {host} in namespace {theirs}: an Ingress reads Secrets of its own namespace only");
+        let says = format!(
+            "Ingress {theirs}/{} wants Secret {wanted} for {host}, but that is in namespace {ours}",
+            ingress.name()
+        );
+        let title = format!(
+            "make a Certificate for {host} in namespace {theirs}: an Ingress reads Secrets of its own namespace only"
+        );
         let command = format!(
             "kubectl annotate ingress {} -n {theirs} {}={}",
             ingress.name(),
-            if certificate.spec.issuer_ref.own_kind() == Some(Kind::ClusterIssuer) { annotation::SHIM_CLUSTER_ISSUER } else { annotation::SHIM_ISSUER },
+            if certificate.spec.issuer_ref.own_kind() == Some(Kind::ClusterIssuer) {
+                annotation::SHIM_CLUSTER_ISSUER
+            } else {
+                annotation::SHIM_ISSUER
+            },
             certificate.spec.issuer_ref.name
         );
         (says, Fix::command(title, command))

@@ -46,7 +46,8 @@ pub(in crate::rule) fn too_fast(facts: &Facts, certificate: &Certificate) -> Opt
     let issued = certificate.status.revision?;
     let age = facts.since(certificate.created()?);
     let last = issued_at(facts, certificate)?;
-    let (start, renewal) = (certificate.status.not_before.as_ref()?.0, certificate.status.renewal_time.as_ref().map(|time| time.0));
+    let (start, renewal) =
+        (certificate.status.not_before.as_ref()?.0, certificate.status.renewal_time.as_ref().map(|time| time.0));
     let period = renewal.map_or(age, |renewal| renewal.duration_since(start)).as_secs().max(1);
     let due = age.as_secs() / period + 1;
     let days = age.as_secs() / 86_400;
@@ -69,7 +70,10 @@ fn by_revision(facts: &Facts, certificate: &Certificate, pace: &Pace) -> Finding
         ))
         .fix(Fix::command(
             "see who changes the Certificate and its Secret",
-            format!("kubectl get certificate/{name} secret/{}{namespace} -o yaml --show-managed-fields", certificate.spec.secret_name),
+            format!(
+                "kubectl get certificate/{name} secret/{}{namespace} -o yaml --show-managed-fields",
+                certificate.spec.secret_name
+            ),
         ))
 }
 
@@ -84,7 +88,9 @@ fn by_release(facts: &Facts, certificate: &Certificate) -> Option<Finding> {
     let week = SignedDuration::from_hours(7 * 24);
     let is_new = |one: &&Certificate| one.created().is_some_and(|created| facts.since(created) < week);
     let mut alike: Vec<&Certificate> = facts.inventory.certificates_like_in_namespace(certificate).take(1000).collect();
-    alike.retain(|one| is_new(one) && (one.name() == certificate.name() || one.spec.secret_name != certificate.spec.secret_name));
+    alike.retain(|one| {
+        is_new(one) && (one.name() == certificate.name() || one.spec.secret_name != certificate.spec.secret_name)
+    });
     let names: Vec<&str> = alike.iter().map(|one| one.name()).collect();
     if names.len() < MANY || common_start(&names) < 3 || !names.contains(&certificate.name()) {
         return None;

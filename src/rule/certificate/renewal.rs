@@ -56,10 +56,16 @@ fn renewal_window_error(facts: &Facts) -> Judgement {
     for window in windows {
         let zone = if window.timezone.is_empty() { "UTC" } else { &window.timezone };
         let length = window.window_duration.as_ref().map(ToString::to_string).unwrap_or_default();
-        finding = finding.evidence(Witness::Spec(Kind::Certificate, "renewal.windows"), format!("cron \"{}\" in {zone}, for {length}", window.cron));
+        finding = finding.evidence(
+            Witness::Spec(Kind::Certificate, "renewal.windows"),
+            format!("cron \"{}\" in {zone}, for {length}", window.cron),
+        );
     }
     if let Some((renewal, end)) = too_late {
-        finding = finding.evidence(Witness::Status(Kind::Certificate, "renewalTime, notAfter"), format!("{renewal}, but it ends {end}"));
+        finding = finding.evidence(
+            Witness::Status(Kind::Certificate, "renewalTime, notAfter"),
+            format!("{renewal}, but it ends {end}"),
+        );
     }
     let wider = Fix::patch(
         "open a window every night, long enough for an issuance",
@@ -96,14 +102,22 @@ fn renewal_disabled(facts: &Facts) -> Judgement {
         return Ok(vec![]);
     }
     let name = certificate.name();
-    let when = if left.is_positive() { format!("ends in {}", human(left)) } else { format!("ended {} ago", human(left.abs())) };
+    let when = if left.is_positive() {
+        format!("ends in {}", human(left))
+    } else {
+        format!("ended {} ago", human(left.abs()))
+    };
     let finding = RENEWAL_DISABLED
         .on(certificate.objref())
         .says(format!("nobody renews {name}: spec.renewal.policy is Disabled, and the certificate {when}"))
         .evidence(Witness::Spec(Kind::Certificate, "renewal.policy"), "Disabled")
         .evidence(Witness::Status(Kind::Certificate, "notAfter"), end.to_string())
         .fix(renew("renew it now, by hand", certificate))
-        .fix(merge_patch("or let cert-manager renew it from now on", certificate, r#"{"spec":{"renewal":{"policy":"RenewBefore"}}}"#));
+        .fix(merge_patch(
+            "or let cert-manager renew it from now on",
+            certificate,
+            r#"{"spec":{"renewal":{"policy":"RenewBefore"}}}"#,
+        ));
     Ok(vec![finding])
 }
 
@@ -157,7 +171,9 @@ fn renewal_failing_silently(facts: &Facts) -> Judgement {
         finding = finding.evidence(Witness::Condition(Kind::Certificate, "Issuing"), &issuing.message);
     }
     let fix = renew("once the cause is mended, renew at once", certificate);
-    let alert = Fix::manual("alert on it before the users do: certmanager_certificate_renewal_timestamp_seconds lies more than an hour in the past");
+    let alert = Fix::manual(
+        "alert on it before the users do: certmanager_certificate_renewal_timestamp_seconds lies more than an hour in the past",
+    );
     Ok(vec![finding.fix(fix).fix(alert)])
 }
 
@@ -168,7 +184,7 @@ pub static EXPIRED_BUT_READY: Rule = Rule {
     nature: Nature::Symptom,
     severity: Severity::Error,
     since: "0.1.0",
-    summary: "Ready is True although the certificate has expired",
+    summary: "the condition Ready is True although the certificate has expired",
     doc: include_str!("../../../docs/rules/expired-but-ready.md"),
     needs: &[Kind::Certificate],
     explains: &["certificate-expired"],
@@ -237,7 +253,8 @@ fn renewal_blocked_by_backoff(facts: &Facts) -> Judgement {
     if let Some(failed) = certificate.status.last_failure_time.as_ref() {
         finding = finding.evidence(Witness::Status(Kind::Certificate, "lastFailureTime"), failed.0.to_string());
         if let Some((kind, since)) = mended_since(facts).filter(|(_, since)| *since > failed.0) {
-            finding = finding.evidence(Witness::Condition(kind, "Ready"), format!("True since {since}, after the last failure"));
+            finding = finding
+                .evidence(Witness::Condition(kind, "Ready"), format!("True since {since}, after the last failure"));
         }
     }
     if let Some(end) = comes_late {
@@ -270,7 +287,11 @@ mod tests {
 
     #[test]
     fn a_window_that_never_opens_is_found() {
-        let windows = || renewal(serde_json::json!({"policy": "RenewBefore", "windows": [{"cron": "0 2 29 2 *", "windowDuration": "1h"}]}));
+        let windows = || {
+            renewal(
+                serde_json::json!({"policy": "RenewBefore", "windows": [{"cron": "0 2 29 2 *", "windowDuration": "1h"}]}),
+            )
+        };
         assert_eq!(windows().ids(), Vec::<&str>::new());
         let told = windows().broken(|objects| {
             let ready = &mut objects.certificate().status.conditions[0];
@@ -309,7 +330,8 @@ mod tests {
         Specimen::healthy().later(4 * DAY + 120).broken(|objects| {
             let status = &mut objects.certificate().status;
             status.failed_issuance_attempts = attempts;
-            let issuing = r#"{"type":"Issuing","status":"True","reason":"Renewing","lastTransitionTime":"2026-11-26T08:35:00Z"}"#;
+            let issuing =
+                r#"{"type":"Issuing","status":"True","reason":"Renewing","lastTransitionTime":"2026-11-26T08:35:00Z"}"#;
             status.conditions.push(serde_json::from_str(issuing).unwrap());
         })
     }
@@ -325,14 +347,20 @@ mod tests {
         let ended = || Specimen::healthy().later(6 * DAY + 5);
         assert_eq!(ended().root(), Some("expired-but-ready"));
         assert!(ended().ids().contains(&"certificate-expired"), "folded");
-        let honest = ended().broken(|objects| objects.certificate().status.conditions[0].status = crate::api::ConditionStatus::False);
+        let honest = ended()
+            .broken(|objects| objects.certificate().status.conditions[0].status = crate::api::ConditionStatus::False);
         assert!(!honest.ids().contains(&"expired-but-ready"));
     }
 
     #[test]
     fn a_long_back_off_is_told() {
         let backing = |attempts| {
-            Specimen::rejected().broken(move |objects| objects.certificate().status.failed_issuance_attempts = Some(attempts))
+            Specimen::rejected().broken(move |objects| {
+                let certificate = objects.certificate();
+                certificate.status.failed_issuance_attempts = Some(attempts);
+                // As the request has it: a changed spec lifts the back-off.
+                certificate.spec.dns_names = vec!["cafails.example.com".into()];
+            })
         };
         assert!(!backing(1).ids().contains(&"renewal-blocked-by-backoff"));
         assert!(backing(4).ids().contains(&"renewal-blocked-by-backoff"));

@@ -46,7 +46,8 @@ fn two_certificates_one_secret(facts: &Facts) -> Judgement {
         finding = finding.evidence(Witness::Condition(Kind::Certificate, "Ready"), message);
     }
     if let Some(named) = facts.chain.secret.seen().and_then(|secret| secret.annotation(annotation::CERTIFICATE_NAME)) {
-        finding = finding.evidence(Witness::Metadata(Kind::Secret), format!("{}: {named}", annotation::CERTIFICATE_NAME));
+        finding =
+            finding.evidence(Witness::Metadata(Kind::Secret), format!("{}: {named}", annotation::CERTIFICATE_NAME));
     }
     if let (Some(ours), Some(theirs)) = (certificate.created(), owner.created()) {
         finding = finding.evidence(
@@ -60,7 +61,11 @@ fn two_certificates_one_secret(facts: &Facts) -> Judgement {
             format!("give the TLS block of Ingress {} a Secret of its own", ingress.name),
             format!("spec:\n  tls:\n  - secretName: {own}\n    hosts: [{}]", certificate.spec.dns_names.join(", ")),
         ),
-        None => merge_patch("give it a Secret of its own, and let its users read that", certificate, &format!(r#"{{"spec":{{"secretName":"{own}"}}}}"#)),
+        None => merge_patch(
+            "give it a Secret of its own, and let its users read that",
+            certificate,
+            &format!(r#"{{"spec":{{"secretName":"{own}"}}}}"#),
+        ),
     };
     let delete = format!("kubectl delete certificate {name}{}", certificate.objref().namespace_flag());
     let title = format!("or delete it, if {} has all the names that are needed", owner.name());

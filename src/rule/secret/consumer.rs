@@ -93,10 +93,13 @@ fn frozen(spec: &PodSpec, secret: &str) -> Option<How> {
     let volumes: Vec<&str> = spec.volumes.iter().flatten().filter(holds).map(|volume| volume.name.as_str()).collect();
     let by_sub_path = |container: &Container| {
         let mut mounts = container.volume_mounts.iter().flatten();
-        mounts.any(|mount| volumes.contains(&mount.name.as_str()) && (mount.sub_path.is_some() || mount.sub_path_expr.is_some()))
+        mounts.any(|mount| {
+            volumes.contains(&mount.name.as_str()) && (mount.sub_path.is_some() || mount.sub_path_expr.is_some())
+        })
     };
     let by_variable = |container: &Container| {
-        let mut single = container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref()?.secret_key_ref.as_ref());
+        let mut single =
+            container.env.iter().flatten().filter_map(|variable| variable.value_from.as_ref()?.secret_key_ref.as_ref());
         let mut all = container.env_from.iter().flatten().filter_map(|source| source.secret_ref.as_ref());
         single.any(|reference| reference.name == secret) || all.any(|reference| reference.name == secret)
     };

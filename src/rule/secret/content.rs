@@ -92,7 +92,11 @@ pub static SECRET_EMPTY_IN_GIT: Rule = Rule {
     summary: "an empty placeholder for the Secret is applied from manifests, again and again",
     doc: include_str!("../../../docs/rules/secret-empty-in-git.md"),
     needs: &[Kind::Certificate, Kind::Secret],
-    explains: &["secret-missing-data", "secret-overwritten-by-controller", "certificate-reissued-constantly-secretname-change"],
+    explains: &[
+        "secret-missing-data",
+        "secret-overwritten-by-controller",
+        "certificate-reissued-constantly-secretname-change",
+    ],
     judge: secret_empty_in_git,
 };
 
@@ -118,7 +122,8 @@ fn secret_empty_in_git(facts: &Facts) -> Judgement {
         finding = finding.evidence(Witness::Metadata(Kind::Secret), mark);
     }
     if let Some(revision) = certificate.status.revision {
-        finding = finding.evidence(Witness::Status(Kind::Certificate, "revision"), format!("{revision}: it was issued before"));
+        finding = finding
+            .evidence(Witness::Status(Kind::Certificate, "revision"), format!("{revision}: it was issued before"));
     }
     Ok(vec![
         finding
@@ -151,7 +156,8 @@ fn secret_missing_data(facts: &Facts) -> Judgement {
         Some(_) | None => None,
     };
     let secret = facts.chain.secret.seen().copied();
-    let missing: Vec<&str> = secret.map(|secret| PAIR.into_iter().filter(|key| lacks(secret, key)).collect()).unwrap_or_default();
+    let missing: Vec<&str> =
+        secret.map(|secret| PAIR.into_iter().filter(|key| lacks(secret, key)).collect()).unwrap_or_default();
     if missing.is_empty() && (said.is_none() || secret.is_some()) {
         return if secret.is_none() { Err(Withheld::NotApplicable) } else { Ok(vec![]) };
     }
@@ -201,7 +207,8 @@ pub static SECRET_WRONG_TYPE_OR_IMMUTABLE: Rule = Rule {
 fn secret_wrong_type_or_immutable(facts: &Facts) -> Judgement {
     let certificate = facts.certificate()?;
     let request = facts.chain.in_flight().map(|node| node.request);
-    let signed = request.and_then(|request| request.condition(RequestConditionType::Ready)).and_then(|ready| ready.since());
+    let signed =
+        request.and_then(|request| request.condition(RequestConditionType::Ready)).and_then(|ready| ready.since());
     let is_stuck = matches!(facts.stage, Stage::Issued) && facts.is_older_than(signed, STORE_SECONDS);
     let secret = match &facts.chain.secret {
         Fact::Seen(secret) => *secret,
@@ -226,7 +233,10 @@ fn secret_wrong_type_or_immutable(facts: &Facts) -> Judgement {
         .says(format!("Secret {name} {what}, so no new certificate can be stored in it"))
         .evidence(Witness::Data(Kind::Secret), evidence);
     if let Some(signed) = signed.filter(|_| is_stuck) {
-        finding = finding.evidence(Witness::Condition(Kind::CertificateRequest, "Ready"), format!("signed at {signed}, not stored since"));
+        finding = finding.evidence(
+            Witness::Condition(Kind::CertificateRequest, "Ready"),
+            format!("signed at {signed}, not stored since"),
+        );
     }
     let delete = format!("kubectl delete secret {name}{}", certificate.objref().namespace_flag());
     Ok(vec![
@@ -294,7 +304,9 @@ mod tests {
         let mending = |minute: u32| {
             unready("InvalidKeyPair").broken(|objects| {
                 put(objects.secret(), "tls.key", "no key");
-                let issuing = format!(r#"{{"type":"Issuing","status":"True","lastTransitionTime":"2026-11-22T06:{minute}:00Z"}}"#);
+                let issuing = format!(
+                    r#"{{"type":"Issuing","status":"True","lastTransitionTime":"2026-11-22T06:{minute}:00Z"}}"#
+                );
                 objects.certificate().status.conditions.push(serde_json::from_str(&issuing).unwrap());
             })
         };
@@ -333,7 +345,8 @@ mod tests {
 
     #[test]
     fn an_immutable_secret_is_found() {
-        let immutable = |value| Specimen::healthy().broken(move |objects| objects.secret().immutable = Some(value)).ids();
+        let immutable =
+            |value| Specimen::healthy().broken(move |objects| objects.secret().immutable = Some(value)).ids();
         assert_eq!(immutable(true), ["secret-wrong-type-or-immutable"]);
         assert_eq!(immutable(false), Vec::<&str>::new());
     }

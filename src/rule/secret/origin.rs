@@ -42,7 +42,10 @@ fn secret_issuer_mismatch(facts: &Facts) -> Judgement {
             wanted.name
         ))
         .evidence(Witness::Condition(Kind::Certificate, "Ready"), message)
-        .evidence(Witness::Spec(Kind::Certificate, "issuerRef"), format!("{} {}", wanted.kind_or_default(), wanted.name));
+        .evidence(
+            Witness::Spec(Kind::Certificate, "issuerRef"),
+            format!("{} {}", wanted.kind_or_default(), wanted.name),
+        );
     if let Some(secret) = facts.chain.secret.seen() {
         let words = match secret.annotation(annotation::ISSUER_NAME) {
             Some(issuer) => format!("{}: {issuer}", annotation::ISSUER_NAME),
@@ -80,7 +83,8 @@ fn temporary_certificate_stays(facts: &Facts) -> Judgement {
         .on(secret_ref(certificate))
         .says(format!("Secret {name} still holds cert-manager's temporary certificate, which no client trusts"));
     if let Ok(stored) = facts.stored() {
-        finding = finding.evidence(Witness::Data(Kind::Secret), format!("issuer of the leaf: {}", stored.leaf().issuer));
+        finding =
+            finding.evidence(Witness::Data(Kind::Secret), format!("issuer of the leaf: {}", stored.leaf().issuer));
     }
     if let Some((CertificateReason::IncorrectIssuer, message)) = unready(certificate) {
         finding = finding.evidence(Witness::Condition(Kind::Certificate, "Ready"), message);
@@ -126,7 +130,8 @@ pub static SECRET_SPEC_DRIFT: Rule = Rule {
 
 fn secret_spec_drift(facts: &Facts) -> Judgement {
     let certificate = facts.certificate()?;
-    let Some((CertificateReason::RequestChanged | CertificateReason::SecretMismatch, message)) = unready(certificate) else {
+    let Some((CertificateReason::RequestChanged | CertificateReason::SecretMismatch, message)) = unready(certificate)
+    else {
         return Err(Withheld::NotApplicable);
     };
     if !outlasts_an_issuance(facts, certificate) {
@@ -148,7 +153,8 @@ fn secret_spec_drift(facts: &Facts) -> Judgement {
     }
     finding = with_since(finding, facts, certificate).fix(follow(certificate));
     if issuer_alters {
-        finding = finding.fix(Fix::manual("make the spec say what the issuer gives, if it always alters the same field"));
+        finding =
+            finding.fix(Fix::manual("make the spec say what the issuer gives, if it always alters the same field"));
     }
     Ok(vec![finding])
 }
@@ -210,7 +216,8 @@ mod tests {
         })
     }
 
-    const OTHER: &str = "Issuing certificate as Secret was previously issued by \"ClusterIssuer.cert-manager.io/staging\"";
+    const OTHER: &str =
+        "Issuing certificate as Secret was previously issued by \"ClusterIssuer.cert-manager.io/staging\"";
 
     #[test]
     fn the_certificate_of_another_issuer_is_found_when_it_stays() {
@@ -255,11 +262,13 @@ mod tests {
 
     #[test]
     fn without_a_request_the_leaf_is_compared() {
-        let altered = unready("SecretMismatch", "Existing issued Secret is not up to date for spec: [spec.dnsNames]", 10)
-            .broken(|objects| {
-                objects.requests.clear();
-                objects.certificate().spec.dns_names.push("other.example.com".into());
-            });
+        let altered =
+            unready("SecretMismatch", "Existing issued Secret is not up to date for spec: [spec.dnsNames]", 10).broken(
+                |objects| {
+                    objects.requests.clear();
+                    objects.certificate().spec.dns_names.push("other.example.com".into());
+                },
+            );
         assert_eq!(altered.root(), Some("secret-spec-drift"));
         assert!(altered.judge().findings[0].explanation.contains("alters"));
     }

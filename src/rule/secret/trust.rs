@@ -34,7 +34,11 @@ fn chain_incomplete_or_ca_crt_misused(facts: &Facts) -> Judgement {
         return Ok(vec![]);
     }
     let broken = broken_link(certificate, stored).or_else(|| missing_intermediate(facts, certificate, secret, stored));
-    let misused = if is_acme(facts) && !secret.data.contains_key("ca.crt") { waits_for_ca(facts, certificate, secret) } else { None };
+    let misused = if is_acme(facts) && !secret.data.contains_key("ca.crt") {
+        waits_for_ca(facts, certificate, secret)
+    } else {
+        None
+    };
     Ok(broken.into_iter().chain(misused).collect())
 }
 
@@ -122,7 +126,9 @@ fn wants_ca(spec: &PodSpec, secret: &str) -> bool {
     });
     let variables = spec.containers.iter().flat_map(|container| container.env.iter().flatten());
     let mut references = variables.filter_map(|variable| variable.value_from.as_ref()?.secret_key_ref.as_ref());
-    by_file || references.any(|reference| reference.name == secret && reference.key == "ca.crt" && reference.optional != Some(true))
+    by_file
+        || references
+            .any(|reference| reference.name == secret && reference.key == "ca.crt" && reference.optional != Some(true))
 }
 
 #[cfg(test)]
@@ -133,7 +139,10 @@ mod tests {
 
     fn blocks(secret: &Secret) -> Vec<String> {
         let pem = String::from_utf8(secret.bytes("tls.crt").unwrap().expose().clone()).unwrap();
-        pem.split_inclusive("-----END CERTIFICATE-----\n").map(str::to_owned).filter(|block| block.contains("BEGIN")).collect()
+        pem.split_inclusive("-----END CERTIFICATE-----\n")
+            .map(str::to_owned)
+            .filter(|block| block.contains("BEGIN"))
+            .collect()
     }
 
     fn put(secret: &mut Secret, key: &str, value: String) {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::super::certificate::pace::too_fast;
 use super::super::certificate::{outlasts_an_issuance, unready};
 use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
-use super::content::{see_writers, secret_ref};
+use super::content::{secret_ref, see_writers};
 use crate::api::{Certificate, CertificateReason, Object, Secret};
 use crate::duration::human;
 use crate::facts::Facts;
@@ -49,9 +49,10 @@ fn secret_overwritten_by_controller(facts: &Facts) -> Judgement {
         (None, Some((who, _))) => (*who).to_owned(),
         (None, None) => "another controller".to_owned(),
     };
-    let mut finding = SECRET_OVERWRITTEN_BY_CONTROLLER
-        .on(secret_ref(certificate))
-        .says(format!("{who} writes Secret {name} as well as cert-manager does for Certificate {}", certificate.name()));
+    let mut finding = SECRET_OVERWRITTEN_BY_CONTROLLER.on(secret_ref(certificate)).says(format!(
+        "{who} writes Secret {name} as well as cert-manager does for Certificate {}",
+        certificate.name()
+    ));
     for writer in &writers {
         finding = finding.evidence(Witness::Metadata(Kind::Secret), writer.to_string());
     }
@@ -73,7 +74,10 @@ fn secret_overwritten_by_controller(facts: &Facts) -> Judgement {
     );
     Ok(vec![
         finding
-            .fix(Fix::command("let cert-manager write a Secret of its own, and point the users of the certificate there", separate))
+            .fix(Fix::command(
+                "let cert-manager write a Secret of its own, and point the users of the certificate there",
+                separate,
+            ))
             .fix(Fix::manual(format!("or take Secret {name} out of what {who} writes")))
             .fix(see_writers(certificate)),
     ])
@@ -117,7 +121,9 @@ pub(super) struct Writer {
 impl Writer {
     /// Whether the client is a tool in someone's hand rather than a controller.
     fn is_person(&self) -> bool {
-        ["kubectl", "velero", "k9s", "node-fetch", "Mozilla", "dashboard"].iter().any(|tool| self.manager.starts_with(tool))
+        ["kubectl", "velero", "k9s", "node-fetch", "Mozilla", "dashboard"]
+            .iter()
+            .any(|tool| self.manager.starts_with(tool))
     }
 }
 
@@ -174,9 +180,13 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Who keeps the Secret in step with something, and by what mark that shows.
 fn sync_marks(secret: &Secret, certificate: &Certificate) -> Vec<(String, String)> {
-    let owners = secret.metadata.owner_references.iter().flatten().filter(|owner| owner.kind != Kind::Certificate.word());
+    let owners =
+        secret.metadata.owner_references.iter().flatten().filter(|owner| owner.kind != Kind::Certificate.word());
     let owners = owners.map(|owner| (owner.kind.clone(), format!("owned by {} {}", owner.kind, owner.name)));
-    let marks = MARKS.iter().chain(&GIT_MARKS).filter_map(|(key, who)| Some(((*who).to_owned(), mark(secret, certificate, key)?)));
+    let marks = MARKS
+        .iter()
+        .chain(&GIT_MARKS)
+        .filter_map(|(key, who)| Some(((*who).to_owned(), mark(secret, certificate, key)?)));
     owners.chain(marks).collect()
 }
 
@@ -275,11 +285,15 @@ mod tests {
                 objects.secret().metadata.labels.get_or_insert_default().extend([label]);
             })
         };
-        assert_eq!(marked(unready("InvalidKeyPair")).broken(|o| o.secret().data.clear()).root(), Some("secret-overwritten-by-controller"));
+        assert_eq!(
+            marked(unready("InvalidKeyPair")).broken(|o| o.secret().data.clear()).root(),
+            Some("secret-overwritten-by-controller")
+        );
         assert_eq!(marked(Specimen::healthy()).ids(), Vec::<&str>::new());
         let own = marked(unready("MissingData")).broken(|objects| {
             objects.certificate().spec.secret_template =
-                serde_json::from_value(serde_json::json!({"labels": {"secrets-store.csi.k8s.io/managed": "true"}})).unwrap();
+                serde_json::from_value(serde_json::json!({"labels": {"secrets-store.csi.k8s.io/managed": "true"}}))
+                    .unwrap();
         });
         assert!(!own.ids().contains(&"secret-overwritten-by-controller"));
     }
@@ -288,7 +302,8 @@ mod tests {
     fn a_secret_that_its_certificate_owns_is_worth_knowing() {
         let owned = |kind: &str| {
             let owner = serde_json::json!([{"apiVersion": "x/v1", "kind": kind, "name": "web", "uid": "1"}]);
-            Specimen::healthy().broken(|objects| objects.secret().metadata.owner_references = serde_json::from_value(owner).unwrap())
+            Specimen::healthy()
+                .broken(|objects| objects.secret().metadata.owner_references = serde_json::from_value(owner).unwrap())
         };
         assert_eq!(owned("Certificate").ids(), ["secret-gone-with-certificate"]);
         assert_eq!(owned("Release").ids(), Vec::<&str>::new());
