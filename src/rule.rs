@@ -4,9 +4,11 @@
 //! never fetches, never knows the time but from its facts, and returns [`Withheld`] where it could not look.
 
 mod dns01;
+mod certificate;
 mod http01;
 mod progress;
 mod registry;
+mod secret;
 
 use crate::facts::Facts;
 use crate::finding::Finding;
