@@ -3,6 +3,7 @@
 //! Parses and nothing else: no defaults that depend on the world, no I/O.
 
 pub mod connection;
+pub mod selector;
 pub mod target;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};

@@ -7,6 +7,7 @@ mod controller;
 #[cfg(test)]
 pub mod specimen;
 mod stored;
+mod subject;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Event;
@@ -129,6 +130,16 @@ impl<'i> Facts<'i> {
             .and_then(|certificate| certificate.condition(CertificateConditionType::Issuing))
             .and_then(|condition| condition.last_transition_time.as_ref().map(|time| time.0))
             .or_else(|| self.chain.in_flight().and_then(|node| node.request.created()))
+    }
+
+    /// The namespace that ClusterIssuers read Secrets from: the controller's flag, else the chart's default.
+    pub fn cluster_resource_namespace(&self) -> String {
+        let installation = self.installation();
+        let controller = installation.of_component(Component::Controller).next();
+        let flag = controller.and_then(|workload| workload.flag("cluster-resource-namespace"));
+        let own = controller.and_then(|workload| workload.deployment.namespace());
+        let named = flag.filter(|value| !value.starts_with('$'));
+        named.or(own).unwrap_or("cert-manager").to_owned()
     }
 
     /// cert-manager's own workloads, as far as the source shows them.

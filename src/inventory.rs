@@ -141,6 +141,19 @@ impl Coverage {
         self.answers.insert((kind, scope), answer);
     }
 
+    /// Whether a question was put, whatever the answer.
+    pub fn has(&self, kind: Kind, scope: &Scope) -> bool {
+        self.answers.contains_key(&(kind, scope.clone()))
+    }
+
+    /// Every object that was asked for by name.
+    pub fn named(&self) -> impl Iterator<Item = ObjRef> {
+        self.answers.keys().filter_map(|(kind, scope)| match scope {
+            Scope::Named(namespace, name) => Some(ObjRef::new(*kind, namespace.as_deref(), name)),
+            Scope::OwnedBy(_) | Scope::Namespace(_) | Scope::Cluster => None,
+        })
+    }
+
     /// Every question that was refused or failed, in stable order.
     pub fn troubles(&self) -> impl Iterator<Item = (Kind, &Scope, &Answer)> {
         self.answers

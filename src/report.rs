@@ -2,6 +2,8 @@
 //!
 //! Judges facts by every rule and puts the findings in order. Knows no width, colour or format.
 
+pub mod row;
+pub mod tree;
 mod verdict;
 
 use std::collections::BTreeSet;

@@ -42,7 +42,8 @@ pub struct Installation<'i> {
 }
 
 impl<'i> Installation<'i> {
-    pub(super) fn of(inventory: &'i Inventory) -> Self {
+    /// Finds them among the Deployments of the source.
+    pub fn of(inventory: &'i Inventory) -> Self {
         let workloads = inventory
             .deployments
             .iter()

@@ -75,6 +75,11 @@ impl Style {
     }
 }
 
+/// Stops the colour library from deciding for itself: [`Style::tint`] is asked for each stream.
+pub fn decide_for_all(styles: [Style; 2]) {
+    colored::control::set_override(styles.iter().any(|style| style.colour));
+}
+
 /// kubectl wraps prose at the largest of 120, 100 and 80 that fits; narrower terminals get what they have.
 fn prose_width(columns: Option<usize>) -> usize {
     match columns {

@@ -10,6 +10,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::fact::Failure;
 use crate::inventory::Objects;
 
@@ -57,6 +59,8 @@ pub enum FilesError {
 #[derive(Debug, Default)]
 pub struct Loaded {
     pub objects: Objects,
+    /// When the source was saved, if it says so (`kubectl-cert/manifest.json`, field `time`).
+    pub recorded: Option<Timestamp>,
 }
 
 /// Reads every path; `-` is standard input. A file that was named must be readable; one broken file in a folder or
@@ -153,6 +157,10 @@ impl Reader {
     }
 
     fn documents(&mut self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+        if name.ends_with(MANIFEST) {
+            self.loaded.recorded = self.loaded.recorded.max(recorded_time(bytes));
+            return Ok(());
+        }
         let unreadable = document::take(&mut self.loaded.objects, name, bytes)?;
         for object in unreadable {
             self.trouble(&format!("read {} in {name}", object.object), &object.why);
@@ -198,6 +206,13 @@ impl Reader {
         let limit = self.limits.files;
         if self.files > limit { Err(FilesError::TooMany { file: name.to_owned(), limit }) } else { Ok(()) }
     }
+}
+
+/// What a bundle of ours says about itself.
+const MANIFEST: &str = "kubectl-cert/manifest.json";
+
+fn recorded_time(manifest: &[u8]) -> Option<Timestamp> {
+    serde_json::from_slice::<serde_json::Value>(manifest).ok()?.get("time")?.as_str()?.parse().ok()
 }
 
 /// Whether a file's name says that it may hold objects.
