@@ -4,8 +4,12 @@
 //! never fetches, never knows the time but from its facts, and returns [`Withheld`] where it could not look.
 
 mod http01;
+mod order;
 mod progress;
 mod registry;
+mod request;
+mod scheduling;
+mod signer;
 
 use crate::facts::Facts;
 use crate::finding::Finding;

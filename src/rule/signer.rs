@@ -8,7 +8,7 @@ use crate::api::{CertificateConditionType, CertificateReason, Object, RequestCon
 use crate::chain::IssuerView;
 use crate::duration::human;
 use crate::engine::Stage;
-use crate::facts::{Component, Facts};
+use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::{Kind, ObjRef};
 
@@ -78,20 +78,9 @@ fn reads_secret(facts: &Facts, issuer: &IssuerView, namespace: &str, secret: &st
     let same_name = spec.ca.as_ref().is_some_and(|ca| ca.secret_name == secret);
     let same_namespace = match &objref.namespace {
         Some(theirs) => theirs == namespace,
-        None => resource_namespace(facts).is_some_and(|theirs| theirs == namespace),
+        None => facts.cluster_resource_namespace() == namespace,
     };
     same_name && same_namespace
-}
-
-/// Where ClusterIssuers read their Secrets, as the controller's arguments say.
-fn resource_namespace(facts: &Facts) -> Option<String> {
-    let installation = facts.installation();
-    let workload = installation.of_component(Component::Controller).next()?;
-    match workload.flag("cluster-resource-namespace") {
-        Some("$(POD_NAMESPACE)") => workload.deployment.namespace().map(str::to_owned),
-        Some(namespace) => Some(namespace.to_owned()),
-        None => None,
-    }
 }
 
 pub static VAULT_WRONG_PATH: Rule = Rule {
