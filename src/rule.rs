@@ -6,9 +6,13 @@
 mod dns01;
 mod certificate;
 mod http01;
+mod order;
 mod progress;
 mod registry;
 mod secret;
+mod request;
+mod scheduling;
+mod signer;
 
 use crate::facts::Facts;
 use crate::finding::Finding;

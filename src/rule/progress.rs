@@ -94,8 +94,8 @@ fn issuance_stalled(facts: &Facts) -> Judgement {
     let Some(began) = began.filter(|began| facts.since(*began) > patience) else { return Ok(vec![]) };
     let finding = ISSUANCE_STALLED
         .on(deepest(facts))
-        .says(format!("nothing has moved for {}: {}", human(facts.since(began)), facts.stage.words()));
-    let finding = finding.evidence(Witness::Computed, format!("begun at {began}"));
+        .says(format!("nothing has moved for {}: {}", human(facts.since(began)), facts.stage.words()))
+        .evidence(Witness::Computed, format!("the issuance began at {began}"));
     Ok(vec![with_words(finding, facts)])
 }
 

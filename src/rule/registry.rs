@@ -4,7 +4,7 @@
 
 use super::certificate::{csr, key, keystore, lifetime, names, pace, renewal, sharing};
 use super::secret::{consumer, content, origin, trust, writer};
-use super::{Rule, dns01, http01, progress};
+use super::{Rule, dns01, http01, order, progress, request, scheduling, signer};
 
 /// Every rule. The order decides between findings that are otherwise equal.
 pub static REGISTRY: &[&Rule] = &[
@@ -34,11 +34,37 @@ pub static REGISTRY: &[&Rule] = &[
     &dns01::STALE_TXT_RECORDS,
     &dns01::NOT_PROPAGATED,
     // Scheduling
-
+    &scheduling::SAME_NAME_ELSEWHERE,
+    &scheduling::QUEUE_FULL,
+    &scheduling::STUCK_DELETING,
+    &scheduling::NETWORK_BLIP,
+    &scheduling::AUTHORIZATION_EXPIRED,
     // Order
-
+    &order::RATE_LIMITED,
+    &order::ZEROSSL_429,
+    &order::IDENTIFIER_REJECTED,
+    &order::TOO_MANY_NAMES,
+    &order::PROFILE_REFUSED,
+    &order::FINALIZE_BAD_CSR,
+    &order::NO_SOLVER,
+    &order::GONE_AT_CA,
+    &order::WITHOUT_STATE,
+    &order::INVALID_EMPTY_REASON,
     // Request
-
+    &request::GROUP_MISSING,
+    &request::MAY_NOT_APPROVE,
+    &request::NEVER_APPROVED,
+    &request::DENIED,
+    &request::MARKED_INVALID,
+    &request::CONTROLLER_DOWN,
+    &request::GRABBED,
+    &signer::CA_SECRET_EQUALS_LEAF,
+    &signer::VAULT_ISSUE_ENDPOINT,
+    &signer::VAULT_WRONG_PATH,
+    &signer::VAULT_ROLE_REFUSES,
+    &signer::VENAFI_REQUEST,
+    &request::OLD_FAILED_BLOCKS,
+    &request::SEVERAL_REQUESTS,
     // Secret
     &writer::SECRET_OVERWRITTEN_BY_CONTROLLER,
     &content::SECRET_EMPTY_IN_GIT,
