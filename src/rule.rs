@@ -3,6 +3,8 @@
 //! Everything that is said about a rule (the list, `explain`, the docs, JSON) is read from its static. A rule
 //! never fetches, never knows the time but from its facts, and returns [`Withheld`] where it could not look.
 
+mod acme_problem;
+mod caa;
 mod http01;
 mod progress;
 mod registry;
