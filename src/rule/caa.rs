@@ -25,7 +25,7 @@ pub static FORBIDS: Rule = Rule {
 };
 
 fn forbids(facts: &Facts) -> Judgement {
-    let findings = words(facts)?.into_iter().filter(|words| words.is_refusal()).map(|words| forbidden(facts, &words));
+    let findings = words(facts)?.into_iter().filter(Words::is_refusal).map(|words| forbidden(facts, &words));
     Ok(findings.collect())
 }
 
@@ -77,7 +77,7 @@ pub static LOOKUP_FAILS: Rule = Rule {
 };
 
 fn lookup_fails(facts: &Facts) -> Judgement {
-    let findings = words(facts)?.into_iter().filter(|words| words.is_failed_look_up()).map(|words| {
+    let findings = words(facts)?.into_iter().filter(Words::is_failed_look_up).map(|words| {
         let owner = words.owner();
         let finding = LOOKUP_FAILS
             .on(words.object.clone())

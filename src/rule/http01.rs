@@ -8,6 +8,8 @@ pub(super) mod class;
 pub(super) mod connection;
 mod front;
 pub(super) mod gateway;
+pub(super) mod ingress;
+mod listener;
 pub(super) mod name;
 pub(super) mod solver;
 mod words;
@@ -64,13 +66,11 @@ fn words<'i>(facts: &Facts<'i>, node: &ChallengeNode<'i>) -> Option<Words<'i>> {
     }
     if status.is_waiting_for_self_check() {
         let is_ripe = facts.is_older_than(presented_at(node), GRACE_SECONDS);
-        return match SelfCheck::read(reason) {
-            SelfCheck::Present(text) => {
-                Some(Words::Present { text, witness: Witness::Status(Kind::Challenge, "reason") })
-            }
-            SelfCheck::NotMade => None,
-            check => is_ripe.then_some(Words::SelfCheck(check)),
-        };
+        let check = SelfCheck::read(reason);
+        if let SelfCheck::Present(text) = check {
+            return Some(Words::Present { text, witness: Witness::Status(Kind::Challenge, "reason") });
+        }
+        return (is_ripe && check != SelfCheck::NotMade).then_some(Words::SelfCheck(check));
     }
     if status.presented {
         return None;
@@ -159,6 +159,21 @@ impl<'i> Heard<'_, 'i> {
             "from outside the cluster, see who answers: the body and the server header tell",
             format!("curl -iL {}", self.url()),
         )
+    }
+}
+
+/// A Challenge keeps a copy of the solver, and the Order a copy of the annotations.
+fn begin_anew(facts: &Facts) -> Fix {
+    let title = "then begin anew: Order and Challenge keep copies of the old settings";
+    match facts.request() {
+        Ok(node) => {
+            let request = node.request.objref();
+            Fix::command(
+                title,
+                format!("kubectl delete certificaterequest {}{}", request.name, request.namespace_flag()),
+            )
+        }
+        Err(_) => Fix::manual(title),
     }
 }
 

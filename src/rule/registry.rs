@@ -16,8 +16,8 @@ pub static REGISTRY: &[&Rule] = &[
 
     // Http01
     &http01::solver::POD_NOT_RUNNING,
-    &http01::solver::PATH_TYPE_REFUSED,
-    &http01::solver::INGRESS_MISSING,
+    &http01::ingress::PATH_TYPE_REFUSED,
+    &http01::ingress::INGRESS_MISSING,
     &http01::class::CLASS_CONFLICT,
     &http01::class::WRONG_CLASS,
     &http01::gateway::GATEWAY_SOLVER,

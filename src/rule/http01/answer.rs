@@ -240,8 +240,7 @@ pub static WRONG_BODY: Rule = Rule {
 fn wrong_body(facts: &Facts) -> Judgement {
     let heard = heard(facts)?;
     let findings = heard.iter().filter_map(|heard| {
-        let quoted = body(heard)?;
-        let kind = quoted.map(|text| Body::of(text, &heard.node.challenge.spec.key));
+        let kind = body(heard)?;
         let (what, why) = explain_body(kind);
         let finding = WRONG_BODY
             .on(heard.node.challenge.objref())
@@ -254,26 +253,26 @@ fn wrong_body(facts: &Facts) -> Judgement {
     Ok(findings.collect())
 }
 
-fn explain_body(kind: Option<Body>) -> (&'static str, &'static str) {
+fn explain_body(kind: Body) -> (&'static str, &'static str) {
     match kind {
-        Some(Body::Html) => (
+        Body::Html => (
             "a web page",
             "Another backend answers the path with status 200: a catch-all of a web application, a parking or log-in \
              page, or the default site of a web server.",
         ),
-        Some(Body::OtherAccount) => (
+        Body::OtherAccount => (
             "the right token with the key of another ACME account",
             "Another ACME client answers for this name: a second cluster or cert-manager behind the same name, or a \
              load balancer or hosting panel that solves challenges itself.",
         ),
-        Some(Body::OtherToken) => (
+        Body::OtherToken => (
             "the key authorization of another challenge",
             "An old answer is served: a cache in front keeps it, or the solver of an earlier challenge, perhaps of \
              another cluster, still has the path.",
         ),
-        Some(Body::Empty) => ("an empty answer", "Another backend answers the path, with status 200 and no content."),
-        Some(Body::Other) => ("another text", "Another backend answers the path with status 200."),
-        None => (
+        Body::Empty => ("an empty answer", "Another backend answers the path, with status 200 and no content."),
+        Body::Other => ("another text", "Another backend answers the path with status 200."),
+        Body::NotQuoted => (
             "another answer",
             "The answer has status 200 but is not the key authorization: another backend, a cache, or another ACME \
              client answers. This release of cert-manager does not keep the body.",
@@ -281,13 +280,13 @@ fn explain_body(kind: Option<Body>) -> (&'static str, &'static str) {
     }
 }
 
-fn mend_body(kind: Option<Body>, name: &str) -> String {
+fn mend_body(kind: Body, name: &str) -> String {
     match kind {
-        Some(Body::OtherAccount) => format!("let only one cluster and one ACME client answer for {name}"),
-        Some(Body::OtherToken) => {
+        Body::OtherAccount => format!("let only one cluster and one ACME client answer for {name}"),
+        Body::OtherToken => {
             format!("purge and bypass the cache for /.well-known/acme-challenge/ on {name}, and let one cluster answer")
         }
-        Some(Body::Html | Body::Empty | Body::Other) | None => format!(
+        Body::Html | Body::Empty | Body::Other | Body::NotQuoted => format!(
             "give /.well-known/acme-challenge/ on {name} precedence over the catch-all route, or point the name at the \
              controller that serves the solver"
         ),
@@ -305,13 +304,14 @@ fn status(heard: &Heard) -> Option<u16> {
     None
 }
 
-/// The body of an answer with status 200, whoever got it; `Some(None)` where it is not quoted.
-fn body<'i>(heard: &Heard<'_, 'i>) -> Option<Option<&'i str>> {
+/// What an answer with status 200 is instead of the key authorization, whoever got it.
+fn body(heard: &Heard) -> Option<Body> {
+    let expected = &heard.node.challenge.spec.key;
     if let Some(SelfCheck::Body(body)) = heard.self_check() {
-        return Some(*body);
+        return Some(Body::of(*body, expected));
     }
     if let Some(CaSaid::Body(body)) = heard.ca().map(|verdict| &verdict.said) {
-        return Some(*body);
+        return Some(Body::of(*body, expected));
     }
     None
 }

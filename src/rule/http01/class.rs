@@ -4,9 +4,8 @@
 
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
-use super::solver::begin_anew;
 use super::words::SelfCheck;
-use super::{Heard, front, heard};
+use super::{Heard, begin_anew, front, heard};
 use crate::api::solver::Http01Ingress;
 use crate::api::{AcmeState, Challenge, ChallengeType, Object, annotation};
 use crate::facts::Facts;
