@@ -35,7 +35,6 @@ fn forbidden(facts: &Facts, words: &Words) -> Finding {
     let tag = if words.wildcard { "issuewild" } else { "issue" };
     let name = if words.wildcard { format!("*.{}", words.name) } else { words.name.clone() };
     let place = if owner == words.name { String::new() } else { format!(" at {owner}") };
-    let account = account(facts);
     let mut why = format!(
         "The first CAA set on the way up from {} decides, and it has to name the CA in an {tag} record; with none at all, any \
          CA may issue. A parameter can narrow a record to one account (accounturi) or method (validationmethods).",
@@ -48,11 +47,11 @@ fn forbidden(facts: &Facts, words: &Words) -> Finding {
         .on(words.object.clone())
         .says(format!("the CA says that a CAA record{place} forbids it to issue for {name}"))
         .because(format!("{why} {AFTER}"))
-        .evidence(words.witness.clone(), words.text)
-        .evidence(
-            Witness::Status(Kind::Issuer, "acme.uri"),
-            account.map(|uri| format!("account of the issuer: {uri}")).unwrap_or_default(),
-        );
+        .evidence(words.witness.clone(), words.text);
+    let finding = match account(facts) {
+        Some((kind, uri)) => finding.evidence(Witness::Status(kind, "acme.uri"), format!("account: {uri}")),
+        None => finding,
+    };
     let value = identity.first().copied().unwrap_or("NAME-OF-THE-CA");
     let finding = finding
         .fix(Fix::manual(format!(
@@ -179,15 +178,15 @@ impl Words<'_> {
     fn how(&self) -> &'static str {
         let detail = self.problem.detail;
         if detail.contains("SERVFAIL") {
-            "its name servers answer SERVFAIL"
+            "the question ends in SERVFAIL"
         } else if detail.contains("timed out") || detail.contains("timeout") {
-            "its name servers do not answer in time"
+            "there is no answer in time"
         } else if detail.contains("REFUSED") {
-            "its name servers refuse to answer"
+            "the name servers refuse the question"
         } else if detail.contains("NXDOMAIN") {
-            "the name does not exist"
+            "the CA is told that the name does not exist"
         } else {
-            "its name servers give no good answer"
+            "there is no good answer"
         }
     }
 }
@@ -207,9 +206,10 @@ fn server<'i>(facts: &Facts<'i>) -> Option<&'i str> {
     }
 }
 
-fn account<'i>(facts: &Facts<'i>) -> Option<&'i str> {
+/// The account that a record's accounturi would have to name.
+fn account<'i>(facts: &Facts<'i>) -> Option<(Kind, &'i str)> {
     match facts.issuer().ok()? {
-        IssuerView::Builtin { status, .. } => status.acme.as_ref().map(|acme| acme.uri.as_str()),
+        IssuerView::Builtin { objref, status, .. } => Some((objref.kind, status.acme.as_ref()?.uri.as_str())),
         IssuerView::External(_) => None,
     }
 }

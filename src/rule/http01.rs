@@ -153,12 +153,15 @@ impl<'i> Heard<'_, 'i> {
         self.node.challenge.objref().namespace_flag()
     }
 
-    /// Fetches the challenge as the CA does.
+    /// Fetches the challenge as the CA does. After a refusal the solver is taken down, so only who answers tells.
     fn fetch(&self) -> Fix {
-        Fix::command(
-            "from outside the cluster, see who answers: the body and the server header tell",
-            format!("curl -iL {}", self.url()),
-        )
+        let title = match &self.words {
+            Words::Ca(_) => "from outside the cluster, see which machine answers; this solver is taken down by now",
+            Words::SelfCheck(_) | Words::Present { .. } => {
+                "from outside the cluster, see who answers: the body and the server header tell"
+            }
+        };
+        Fix::command(title, format!("curl -iL {}", self.url()))
     }
 }
 

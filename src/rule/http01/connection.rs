@@ -297,8 +297,8 @@ fn redirect_words(how: Redirect) -> (&'static str, &'static str) {
         ),
         Redirect::Tls => (
             "the TLS handshake there fails",
-            "The listener on port 443 has no certificate for the host yet and refuses the handshake, so the redirect \
-             waits for the very certificate that is being issued.",
+            "Most often the listener on port 443 has no certificate for the host yet and refuses the handshake, so that \
+             the redirect waits for the very certificate that is being issued.",
         ),
         Redirect::PlainHttp => {
             ("the HTTPS port speaks plain HTTP", "Port 443 of the load balancer goes to a backend port without TLS.")

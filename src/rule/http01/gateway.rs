@@ -102,6 +102,12 @@ fn of_challenge(facts: &Facts, heard: &Heard) -> Option<Finding> {
     let finding = GATEWAY_SOLVER.on(about).says(fault.says).because(format!("{} {}", fault.why, heard.what_follows()));
     let finding =
         fault.evidence.into_iter().fold(finding, |finding, (witness, words)| finding.evidence(witness, words));
+    let finding = match route.and_then(|route| refused_by(route).first().copied()) {
+        Some(condition) => {
+            finding.evidence(Witness::Condition(Kind::HttpRoute, condition_name(condition)), words(condition))
+        }
+        None => finding,
+    };
     let finding = heard.quote(finding).fix(fault.fix);
     Some(finding.fix(Fix::command(
         "see what the Gateway's controller says of the route",
@@ -235,16 +241,20 @@ fn not_programmed(gateway: &Gateway) -> Option<Fault> {
     })
 }
 
+/// The conditions by which parents refuse the route, one for each that does.
+fn refused_by(route: &HttpRoute) -> Vec<&GatewayCondition> {
+    let wanted = [GatewayConditionType::Accepted, GatewayConditionType::ResolvedRefs];
+    let refusal = |conditions: &'_ [GatewayCondition]| {
+        conditions.iter().position(|condition| wanted.contains(&condition.type_) && condition.is_false())
+    };
+    let parents = route.status.parents.iter();
+    parents.filter_map(|parent| refusal(&parent.conditions).map(|at| &parent.conditions[at])).collect()
+}
+
 /// What the Gateway's controller says of the route: refused by all parents, or nothing at all.
 fn route_fault(heard: &Heard, route: &HttpRoute) -> Option<Fault> {
-    let wanted = [GatewayConditionType::Accepted, GatewayConditionType::ResolvedRefs];
     let parents = &route.status.parents;
-    let refusals: Vec<&GatewayCondition> = parents
-        .iter()
-        .filter_map(|parent| {
-            parent.conditions.iter().find(|condition| wanted.contains(&condition.type_) && condition.is_false())
-        })
-        .collect();
+    let refusals = refused_by(route);
     let name = route.name();
     if parents.is_empty() {
         return Some(Fault {
@@ -267,7 +277,7 @@ fn route_fault(heard: &Heard, route: &HttpRoute) -> Option<Fault> {
         ),
         why: "The route's condition says why.".into(),
         about: None,
-        evidence: vec![(Witness::Condition(Kind::HttpRoute, condition_name(condition)), words(condition))],
+        evidence: Vec::new(),
         fix: Fix::manual(
             "give the Gateway an HTTP listener on port 80 that lets routes of this namespace in, and name it in parentRefs",
         ),

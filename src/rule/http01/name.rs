@@ -76,7 +76,7 @@ pub static IPV6: Rule = Rule {
     since: "0.1.0",
     summary: "the CA asks over IPv6, where the challenge is not served",
     doc: include_str!("../../../docs/rules/http01-ipv6.md"),
-    needs: &[Kind::Challenge],
+    needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway],
     explains: &[
         "http01-ca-cannot-connect",
         "http01-404",
@@ -105,7 +105,7 @@ fn ipv6(facts: &Facts) -> Judgement {
         }
         let name = heard.name();
         let served_words = if is_unserved {
-            format!(" The host is served at {} by the objects.", served.join(", "))
+            format!(" By the objects the host is served at {}.", served.join(", "))
         } else {
             String::new()
         };
@@ -119,7 +119,8 @@ fn ipv6(facts: &Facts) -> Judgement {
             ));
         finding = heard.quote(finding);
         if is_unserved {
-            finding = finding.evidence(Witness::Status(Kind::Ingress, "loadBalancer"), served.join(", "));
+            finding = finding
+                .evidence(Witness::Computed, format!("by the objects, {name} is served at {}", served.join(", ")));
         }
         let finding = finding
             .fix(Fix::manual(format!("remove the AAAA record of {name}, or serve port 80 at {address}")))
