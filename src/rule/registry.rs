@@ -4,7 +4,7 @@
 
 use super::certificate::{csr, key, keystore, lifetime, names, pace, renewal, sharing};
 use super::secret::{consumer, content, origin, trust, writer};
-use super::{Rule, dns01, http01, order, progress, request, scheduling, signer};
+use super::{Rule, caa, dns01, http01, order, progress, request, scheduling, signer};
 
 /// Every rule. The order decides between findings that are otherwise equal.
 pub static REGISTRY: &[&Rule] = &[
@@ -13,9 +13,25 @@ pub static REGISTRY: &[&Rule] = &[
     // Issuer
 
     // Caa
-
+    &caa::FORBIDS,
+    &caa::LOOKUP_FAILS,
     // Http01
-    &http01::NOT_FOUND,
+    &http01::solver::POD_NOT_RUNNING,
+    &http01::ingress::PATH_TYPE_REFUSED,
+    &http01::ingress::INGRESS_MISSING,
+    &http01::class::CLASS_CONFLICT,
+    &http01::class::WRONG_CLASS,
+    &http01::gateway::GATEWAY_SOLVER,
+    &http01::name::SECONDARY_VALIDATION,
+    &http01::name::IPV6,
+    &http01::name::DNS,
+    &http01::connection::CANNOT_REACH,
+    &http01::connection::CA_CANNOT_CONNECT,
+    &http01::connection::REDIRECT,
+    &http01::answer::NOT_FOUND,
+    &http01::answer::REFUSED,
+    &http01::answer::UNAVAILABLE,
+    &http01::answer::WRONG_BODY,
     // Dns01
     &dns01::CREDENTIALS_MISSING,
     &dns01::WEBHOOK_SOLVER_RBAC,
@@ -77,7 +93,6 @@ pub static REGISTRY: &[&Rule] = &[
     &trust::CHAIN_INCOMPLETE_OR_CA_CRT_MISUSED,
     &consumer::CONSUMER_DID_NOT_RELOAD,
     &writer::SECRET_GONE_WITH_CERTIFICATE,
-
     // Certificate
     &names::COMMON_NAME_NOT_IN_DNS_NAMES,
     &csr::CERTIFICATE_INVALID_CSR,
