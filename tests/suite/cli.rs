@@ -28,7 +28,7 @@ fn code(args: &[&str]) -> i32 {
 
 #[test]
 fn transcripts_are_what_the_program_says() {
-    if std::env::var_os("UPDATE").is_some() && std::env::var_os("TRYCMD").is_none() {
+    if super::is_set("UPDATE") && !super::is_set("TRYCMD") {
         // trycmd takes its order from the environment only, which a test must not change for the others.
         let args = ["--exact", "cli::transcripts_are_what_the_program_says"];
         let status = Command::new(std::env::current_exe().unwrap()).args(args).env("TRYCMD", "overwrite").status();

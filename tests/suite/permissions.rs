@@ -56,10 +56,10 @@ fn readers(roles: &BTreeMap<String, Role>, kind: Kind) -> Vec<String> {
 
 #[test]
 fn every_kind_that_a_rule_reads_is_in_a_role() {
-    let roles = roles();
+    let granted = roles();
     for rule in REGISTRY {
         for kind in rule.needs {
-            assert!(!readers(&roles, *kind).is_empty(), "{} reads {}, which no role lets", rule.id, kind.resource());
+            assert!(!readers(&granted, *kind).is_empty(), "{} reads {}, which no role lets", rule.id, kind.resource());
         }
     }
 }
@@ -88,7 +88,7 @@ fn roles_name_real_kinds_and_grant_no_more_than_reading() {
 /// `UPDATE=1 cargo test` writes the table anew.
 #[test]
 fn the_page_says_what_each_permission_is_for() {
-    let roles = roles();
+    let granted = roles();
     let mut rules: BTreeMap<Kind, BTreeSet<&str>> = BTreeMap::new();
     for rule in REGISTRY {
         for kind in rule.needs {
@@ -98,7 +98,7 @@ fn the_page_says_what_each_permission_is_for() {
     let mut table = String::from("| permission to read | in | for the rules |\n|---|---|---|\n");
     for (kind, ids) in rules {
         let links: Vec<String> = ids.iter().map(|id| format!("[{id}](rules/{id}.md)")).collect();
-        let files = readers(&roles, kind).join(", ");
+        let files = readers(&granted, kind).join(", ");
         table.push_str(&format!("| {} | {files} | {} |\n", kind.resource(), links.join(", ")));
     }
     let path = docs().join("permissions.md");
@@ -106,7 +106,7 @@ fn the_page_says_what_each_permission_is_for() {
     let (before, after) = page.split_once("by UPDATE=1 cargo test -->\n").unwrap();
     let (_, after) = after.split_once("<!-- end -->").unwrap();
     let expected = format!("{before}by UPDATE=1 cargo test -->\n{table}<!-- end -->{after}");
-    if std::env::var_os("UPDATE").is_some() {
+    if super::is_set("UPDATE") {
         fs::write(&path, &expected).unwrap();
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), expected, "run UPDATE=1 cargo test");

@@ -42,7 +42,7 @@ fn summaries_are_one_lower_case_line() {
         assert!(!summary.ends_with('.') && !summary.contains('\n') && summary.len() <= 100, "{}: {summary}", rule.id);
         let first = summary.split_whitespace().next().unwrap_or_default();
         let sentence_case = first.chars().next().is_some_and(char::is_uppercase)
-            && first.chars().skip(1).all(|c| c.is_lowercase())
+            && first.chars().skip(1).all(char::is_lowercase)
             && first.len() > 1;
         assert!(!sentence_case || first == "Secret" || first == "Ingress", "{}: {summary}", rule.id);
     }
@@ -94,7 +94,7 @@ fn the_index_is_current() {
             rule.nature.id()
         ));
     }
-    if std::env::var_os("UPDATE").is_some() {
+    if super::is_set("UPDATE") {
         fs::write(&path, &index).unwrap();
     }
     assert_eq!(fs::read_to_string(&path).unwrap_or_default(), index, "run UPDATE=1 cargo test");
