@@ -10,16 +10,18 @@ use crate::api::ExternalIssuer;
 use crate::inventory::Objects;
 use crate::objref::Kind;
 
-/// The part of an object that says what it is.
+/// The part of an object that says what it is, or what a `List` holds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Head {
+struct Head<'a> {
     #[serde(default)]
     api_version: Option<String>,
     #[serde(default)]
     kind: Option<String>,
     #[serde(default)]
     metadata: Option<HeadMeta>,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,13 +30,6 @@ struct HeadMeta {
     name: Option<String>,
     #[serde(default)]
     namespace: Option<String>,
-}
-
-/// A `List` of any kind.
-#[derive(Debug, Deserialize)]
-struct ItemsOnly<'a> {
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
 }
 
 /// An object that could not be read.
@@ -71,10 +66,8 @@ fn take_value(objects: &mut Objects, json: &str, implied: Option<(&str, &str)>, 
     };
     if let Some(item_kind) = kind.strip_suffix("List") {
         let implied = (!item_kind.is_empty()).then_some((api_version, item_kind));
-        if let Ok(ItemsOnly { items: Some(items) }) = serde_json::from_str(json) {
-            for item in items {
-                take_value(objects, item.get(), implied, unreadable);
-            }
+        for item in head.items.into_iter().flatten() {
+            take_value(objects, item.get(), implied, unreadable);
         }
         return;
     }

@@ -47,6 +47,9 @@ fn exit_code_0_the_answer_is_good() {
     let healthy = ["diagnose", "--from", "tests/specimens/healthy.yaml", "--now", "2026-11-22T07:00:00Z"];
     assert_eq!(code(&healthy), 0);
     assert_eq!(code(&[&healthy[..], &["web", "-n", "shop", "--fail-on", "warning"]].concat()), 0);
+    let status = [&["status"][..], &healthy[1..]].concat();
+    assert_eq!(code(&status), 0);
+    assert_eq!(code(&[&status[..], &["web", "-n", "shop"]].concat()), 0);
     assert_eq!(code(&["explain"]), 0);
     assert_eq!(code(&["version", "--client"]), 0);
     assert_eq!(code(&["--help"]), 0);
@@ -86,6 +89,17 @@ fn exit_code_2_the_tool_could_not_do_its_job() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {words}");
         assert!(!words.is_empty(), "{args:?} says why");
         assert!(!words.contains("panicked"), "{args:?}: {words}");
+    }
+}
+
+#[test]
+fn exit_code_1_of_status_says_not_ready_whatever_the_form() {
+    for form in ["table", "wide", "json", "yaml", "name"] {
+        for name in [&[][..], &["web", "-n", "shop"]] {
+            let output = run(&[&["status", "-o", form][..], name, &BROKEN].concat());
+            assert_eq!(output.status.code(), Some(1), "{form} {name:?}: {output:?}");
+            assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{form} {name:?}: {output:?}");
+        }
     }
 }
 

@@ -220,7 +220,7 @@ pub static CLASS_CONFLICT: Rule = Rule {
     summary: "two of class, ingressClassName and name are set for one solver",
     doc: include_str!("../../../docs/rules/http01-class-and-name-conflict.md"),
     needs: &[Kind::Order, Kind::Event],
-    explains: &[],
+    explains: &["order-no-solver"],
     judge: class_conflict,
 };
 
