@@ -3,7 +3,9 @@
 //! Everything that is said about a rule (the list, `explain`, the docs, JSON) is read from its static. A rule
 //! never fetches, never knows the time but from its facts, and returns [`Withheld`] where it could not look.
 
+mod controller;
 mod http01;
+mod issuer;
 mod progress;
 mod registry;
 

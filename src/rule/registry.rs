@@ -2,13 +2,42 @@
 //!
 //! The list, `explain`, the docs' index, completion and JSON all read this one.
 
+use super::controller::{down, twice, webhook};
+use super::issuer::{account, binding, ca, credentials, key, reference, self_signed, staging, status, vault, venafi};
 use super::{Rule, http01, progress};
 
 /// Every rule. The order decides between findings that are otherwise equal.
 pub static REGISTRY: &[&Rule] = &[
     // Controller
+    &down::CONTROLLER_OOM,
+    &down::CONTROLLER_DOWN,
+    &webhook::NO_ENDPOINTS,
+    &twice::TWO_CERT_MANAGERS,
+    &down::CAINJECTOR_CRASHING,
+    &webhook::SINGLE_REPLICA,
 
     // Issuer
+    &reference::IN_OTHER_NAMESPACE,
+    &reference::NOT_FOUND,
+    &status::NO_STATUS,
+    &credentials::SECRET_IN_WRONG_NAMESPACE,
+    &credentials::INVALID_SOLVER_SECRET,
+    &account::OLD_OR_WRONG_SERVER,
+    &account::PRIVATE_SERVER_TLS,
+    &account::EMAIL_FORBIDDEN,
+    &binding::BINDING_WRONG,
+    &key::NOT_RSA,
+    &key::LOST_OR_SHARED,
+    &account::REGISTRATION_FAILED,
+    &ca::SECRET_MISSING,
+    &ca::NOT_A_CA,
+    &self_signed::MISSING_ANNOTATION,
+    &vault::UNREACHABLE_OR_SEALED,
+    &vault::AUTH,
+    &venafi::SETUP,
+    &status::NOT_READY,
+    &status::RENEWAL_WILL_FIND_NOT_READY,
+    &staging::STAGING_SERVED,
 
     // Caa
 
