@@ -1,7 +1,6 @@
 //! The one word and the one sentence that answer for a target.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::api::{CertificateConditionType, Object};
 use crate::chain::IssuerView;
@@ -83,9 +82,6 @@ pub(super) fn subject(facts: &Facts) -> Fact<()> {
         Kind::Secret if chain.certificate.seen().is_some() => Fact::Seen(()),
         Kind::Secret => chain.secret.clone().map(|_| ()),
         Kind::CertificateRequest | Kind::Order | Kind::Challenge if chain.in_flight().is_some() => Fact::Seen(()),
-        Kind::Deployment => {
-            facts.inventory.get::<Deployment>(chain.subject.namespace.as_deref(), &chain.subject.name).map(|_| ())
-        }
         Kind::CertificateRequest
         | Kind::Order
         | Kind::Challenge
@@ -96,6 +92,7 @@ pub(super) fn subject(facts: &Facts) -> Fact<()> {
         | Kind::IngressClass
         | Kind::HttpRoute
         | Kind::Gateway
+        | Kind::Deployment
         | Kind::Lease
         | Kind::EndpointSlice => {
             facts.inventory.missing(chain.subject.kind, chain.subject.namespace.as_deref(), Some(&chain.subject.name))

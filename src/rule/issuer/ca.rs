@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_root_certificate_that_is_not_ready_is_followed() {
-        let pending = unready(IssuerReason::ErrGetKeyPair, r#"secrets "root" not found"#);
+        let pending = unready(IssuerReason::ErrGetKeyPair, r#"secrets "root" not found"#)
             .with("apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: root-ca, namespace: cert-manager}\nspec: {secretName: root}\n");
         assert!(
             root(&pending).fixes[0].command.as_ref().unwrap().contains("diagnose certificate/root-ca -n cert-manager")

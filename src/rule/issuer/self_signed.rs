@@ -117,12 +117,12 @@ mod tests {
     #[test]
     fn another_key_and_a_missing_one_are_told_apart() {
         let other = failed(
-            RequestReason::Failed,
+            &RequestReason::Failed,
             "Error generating certificate template: CSR not signed by referenced private key",
         );
         assert!(other.judge().findings[0].summary.contains("is not the one"));
         let gone = failed(
-            RequestReason::Pending,
+            &RequestReason::Pending,
             r#"Referenced secret shop/web-v9jl4 not found: secrets "web-v9jl4" not found"#,
         );
         assert!(gone.judge().findings[0].summary.contains("is not there"), "{:?}", gone.ids());

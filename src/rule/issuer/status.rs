@@ -28,7 +28,7 @@ pub static NOT_READY: Rule = Rule {
     summary: "the issuer is not ready",
     doc: include_str!("../../../docs/rules/issuer-not-ready.md"),
     needs: &[Kind::Issuer, Kind::ClusterIssuer],
-    explains: &[],
+    explains: &["issuance-stalled"],
     judge: not_ready,
 };
 

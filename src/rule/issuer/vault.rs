@@ -72,7 +72,7 @@ pub static UNREACHABLE_OR_SEALED: Rule = Rule {
     nature: Nature::Cause,
     severity: Severity::Error,
     since: "0.1.0",
-    summary: "Vault does not answer the controller, or is sealed",
+    summary: "the Vault server is sealed, or the controller gets no answer from it",
     doc: include_str!("../../../docs/rules/vault-unreachable-or-sealed.md"),
     needs: &[Kind::Issuer, Kind::ClusterIssuer],
     explains: &["issuer-not-ready"],
