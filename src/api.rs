@@ -17,6 +17,7 @@ pub mod order;
 pub mod pod_template;
 pub mod request;
 pub mod secret;
+mod secret_refs;
 pub mod solver;
 mod wire;
 mod word;
@@ -42,3 +43,6 @@ pub use request::{
 pub use secret::{Secret, SecretValue};
 pub use solver::{AcmeSolver, CnameStrategy, Selector};
 pub use wire::{Base64Text, GoDuration};
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Parses and nothing else: no defaults that depend on the world, no I/O.
 
 pub mod connection;
+pub mod selector;
 pub mod target;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -57,6 +58,7 @@ pub struct SourceArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each switch of the command line")]
 pub struct StatusArgs {
     /// Certificates by NAME or certificate/NAME; none lists all of the namespace
     #[arg(value_name = "NAME")]
@@ -185,6 +187,7 @@ pub enum ExplainOutput {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each switch of the command line")]
 pub struct RenewArgs {
     /// Certificates by NAME or certificate/NAME
     #[arg(value_name = "NAME")]

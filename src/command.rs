@@ -2,13 +2,18 @@
 //!
 //! The only place that knows both the edges and the core.
 
+mod choose;
 pub mod diagnose;
 pub mod explain;
 mod failure;
+mod missing;
+pub mod renew;
 pub mod source;
+pub mod status;
 pub mod version;
+mod watch;
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use jiff::Timestamp;
 
@@ -74,7 +79,8 @@ pub fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Some(Command::Diagnose(args)) => diagnose::run(&args, context),
         Some(Command::Explain(args)) => explain::run(&args, context),
         Some(Command::Version(args)) => version::run(&args, context),
-        Some(Command::Status(_) | Command::Renew(_)) => Err(Failure::Output(io::Error::other("not yet"))),
+        Some(Command::Status(args)) => status::run(&args, context),
+        Some(Command::Renew(args)) => renew::run(&args, context),
         None => help(context),
     }
 }

@@ -27,7 +27,7 @@ pub use self::refusal::ConnectError;
 pub use self::request_error::RequestError;
 pub use self::resolve::Resolved;
 pub use self::session::{Accept, Session, WarningSink, open};
-pub use self::status::{Cause, Status};
+pub use self::status::{Cause, Details, Status};
 
 /// Makes aws-lc-rs the crypto provider of the process, for the parts of the client that do not take one as an
 /// argument. Called once, by `main`; again does nothing.

@@ -15,7 +15,6 @@ pub struct Env {
 
 impl Env {
     /// The environment of this process.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
     pub fn from_process() -> Self {
         let variables = std::env::vars_os().collect();
         Self { variables }

@@ -7,6 +7,7 @@ mod controller;
 #[cfg(test)]
 pub mod specimen;
 mod stored;
+mod subject;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Event;
@@ -131,6 +132,16 @@ impl<'i> Facts<'i> {
             .or_else(|| self.chain.in_flight().and_then(|node| node.request.created()))
     }
 
+    /// The namespace that ClusterIssuers read Secrets from: the controller's flag, else the chart's default.
+    pub fn cluster_resource_namespace(&self) -> String {
+        let installation = self.installation();
+        let controller = installation.of_component(Component::Controller).next();
+        let flag = controller.and_then(|workload| workload.flag("cluster-resource-namespace"));
+        let own = controller.and_then(|workload| workload.deployment.namespace());
+        let named = flag.filter(|value| !value.starts_with('$'));
+        named.or(own).unwrap_or("cert-manager").to_owned()
+    }
+
     /// cert-manager's own workloads, as far as the source shows them.
     pub fn installation(&self) -> Installation<'i> {
         Installation::of(self.inventory)
@@ -151,10 +162,9 @@ pub fn known<T>(fact: &Fact<T>, kind: Kind) -> Result<&T, Withheld> {
 /// The gap that an unseen thing leaves, and what would close it.
 pub fn gap<T>(fact: &Fact<T>, kind: Kind) -> Gap {
     match fact {
-        Fact::Hidden(denial) => Gap {
-            why: denial.to_string(),
-            needs: format!("permission to {} {}", denial.verb, denial.resource),
-        },
+        Fact::Hidden(denial) => {
+            Gap { why: denial.to_string(), needs: format!("permission to {} {}", denial.verb, denial.resource) }
+        }
         Fact::Failed(failure) => Gap { why: failure.to_string(), needs: "the same command again".into() },
         Fact::Seen(_) | Fact::Absent | Fact::NotLooked(_) => Gap {
             why: format!("the {kind} is not among the objects looked at"),

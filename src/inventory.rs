@@ -12,8 +12,8 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
 use crate::api::{
-    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, Object, Order,
-    Secret,
+    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, Object,
+    Order, Secret,
 };
 use crate::fact::{Denial, Fact, Failure, WhyNot};
 use crate::objref::{Kind, ObjRef};
@@ -139,6 +139,19 @@ impl Coverage {
     /// Notes the answer to one question. A later answer to the same question replaces it.
     pub fn record(&mut self, kind: Kind, scope: Scope, answer: Answer) {
         self.answers.insert((kind, scope), answer);
+    }
+
+    /// Whether a question was put, whatever the answer.
+    pub fn has(&self, kind: Kind, scope: &Scope) -> bool {
+        self.answers.contains_key(&(kind, scope.clone()))
+    }
+
+    /// Every object that was asked for by name.
+    pub fn named(&self) -> impl Iterator<Item = ObjRef> {
+        self.answers.keys().filter_map(|(kind, scope)| match scope {
+            Scope::Named(namespace, name) => Some(ObjRef::new(*kind, namespace.as_deref(), name)),
+            Scope::OwnedBy(_) | Scope::Namespace(_) | Scope::Cluster => None,
+        })
     }
 
     /// Every question that was refused or failed, in stable order.

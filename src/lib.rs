@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod chain;
+pub mod change;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -23,6 +23,20 @@ fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+/// `-v N` as kubectl counts it. Without it nothing is logged: what went wrong is said by the command itself.
+fn log(verbosity: i32) {
+    let level = match verbosity {
+        ..=0 => return,
+        1..=3 => "warn",
+        4..=5 => "info",
+        6..=7 => "debug",
+        8.. => "trace",
+    };
+    // The client library logs whole bodies where it cannot decode them; a body may be a Secret.
+    let filter = format!("kubectl_cert={level},kube_client=off");
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).without_time().init();
+}
+
 /// How the user called us: `kubectl-cert` on the path is `kubectl cert` to kubectl.
 fn program_name(path: &Path) -> String {
     let base = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -47,10 +61,11 @@ fn usage(error: &clap::Error, program: &str) -> Exit {
 
 fn run(cli: Cli, env: &Env, program: String) -> Exit {
     connect::install_crypto_provider();
+    log(cli.connection.verbosity);
     let columns = terminal_columns();
     let style = Style::decide(cli.color, env, io::stdout().is_terminal(), columns);
     let error_style = Style::decide(cli.color, env, io::stderr().is_terminal(), columns);
-    colored::control::set_override(style.colour || error_style.colour);
+    render::style::decide_for_all([style, error_style]);
     let mut stdin = io::stdin();
     let mut out = io::stdout().lock();
     let mut err = io::stderr();
@@ -70,7 +85,8 @@ fn run(cli: Cli, env: &Env, program: String) -> Exit {
         Ok(exit) => exit,
         Err(failure) => {
             if failure.exit() != Exit::Good {
-                let _ = write!(io::stderr(), "{}", render::failure::text(&failure, &error_style));
+                let hint = failure.hint();
+                let _ = write!(io::stderr(), "{}", render::failure::text(&failure, hint.as_deref(), &error_style));
             }
             failure.exit()
         }

@@ -6,9 +6,17 @@
 pub mod escape;
 pub mod failure;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod prose;
+pub mod question;
 pub mod rules;
+pub mod status;
 pub mod style;
+pub mod table;
 pub mod text;
+pub mod tree;
+pub mod warning;
+pub mod yaml;
 
 pub use style::Style;

@@ -16,3 +16,6 @@ pub use key::{KeyError, KeyType, PublicKey};
 pub use link::LinkFault;
 pub use name::{AltNames, DnError, Name, OtherName};
 pub use request::{Request, RequestError};
+
+#[cfg(test)]
+mod tests;

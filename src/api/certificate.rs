@@ -359,6 +359,7 @@ word! {
 
 impl Certificate {
     /// The condition of a type.
+    #[expect(clippy::needless_pass_by_value, reason = "the word is written at the call")]
     pub fn condition(&self, type_: CertificateConditionType) -> Option<&CertificateCondition> {
         condition::find(&self.status.conditions, &type_)
     }

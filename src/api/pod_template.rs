@@ -37,7 +37,7 @@ wire! {
         pub resources: Option<Resources>,
     }
 
-    /// core/v1 Affinity.
+    /// core/v1 `Affinity`.
     pub struct Affinity {
         #[serde(skip_serializing_if = "omit")]
         pub node_affinity: Option<NodeAffinity>,
@@ -47,7 +47,7 @@ wire! {
         pub pod_anti_affinity: Option<PodAffinity>,
     }
 
-    /// core/v1 NodeAffinity.
+    /// core/v1 `NodeAffinity`.
     pub struct NodeAffinity {
         #[serde(skip_serializing_if = "omit")]
         pub required_during_scheduling_ignored_during_execution: Option<NodeSelector>,
@@ -55,12 +55,12 @@ wire! {
         pub preferred_during_scheduling_ignored_during_execution: Vec<PreferredNode>,
     }
 
-    /// core/v1 NodeSelector.
+    /// core/v1 `NodeSelector`.
     pub struct NodeSelector {
         pub node_selector_terms: Vec<NodeSelectorTerm>,
     }
 
-    /// core/v1 NodeSelectorTerm.
+    /// core/v1 `NodeSelectorTerm`.
     pub struct NodeSelectorTerm {
         #[serde(skip_serializing_if = "omit")]
         pub match_expressions: Vec<Requirement>,
@@ -76,13 +76,13 @@ wire! {
         pub values: Vec<String>,
     }
 
-    /// core/v1 PreferredSchedulingTerm.
+    /// core/v1 `PreferredSchedulingTerm`.
     pub struct PreferredNode {
         pub weight: i32,
         pub preference: NodeSelectorTerm,
     }
 
-    /// core/v1 PodAffinity and PodAntiAffinity.
+    /// core/v1 `PodAffinity` and `PodAntiAffinity`.
     pub struct PodAffinity {
         #[serde(skip_serializing_if = "omit")]
         pub required_during_scheduling_ignored_during_execution: Vec<PodAffinityTerm>,
@@ -90,13 +90,13 @@ wire! {
         pub preferred_during_scheduling_ignored_during_execution: Vec<PreferredPod>,
     }
 
-    /// core/v1 WeightedPodAffinityTerm.
+    /// core/v1 `WeightedPodAffinityTerm`.
     pub struct PreferredPod {
         pub weight: i32,
         pub pod_affinity_term: PodAffinityTerm,
     }
 
-    /// core/v1 PodAffinityTerm.
+    /// core/v1 `PodAffinityTerm`.
     pub struct PodAffinityTerm {
         #[serde(skip_serializing_if = "omit")]
         pub label_selector: Option<LabelSelector>,
@@ -111,7 +111,7 @@ wire! {
         pub mismatch_label_keys: Vec<String>,
     }
 
-    /// meta/v1 LabelSelector.
+    /// meta/v1 `LabelSelector`.
     pub struct LabelSelector {
         #[serde(skip_serializing_if = "omit")]
         pub match_labels: BTreeMap<String, String>,
@@ -119,7 +119,7 @@ wire! {
         pub match_expressions: Vec<Requirement>,
     }
 
-    /// core/v1 Toleration.
+    /// core/v1 `Toleration`.
     pub struct Toleration {
         #[serde(skip_serializing_if = "omit")]
         pub key: String,
@@ -155,7 +155,7 @@ wire! {
         pub seccomp_profile: Option<SeccompProfile>,
     }
 
-    /// core/v1 SELinuxOptions.
+    /// core/v1 `SELinuxOptions`.
     pub struct SeLinuxOptions {
         #[serde(skip_serializing_if = "omit")]
         pub user: String,
@@ -167,13 +167,13 @@ wire! {
         pub level: String,
     }
 
-    /// core/v1 Sysctl.
+    /// core/v1 `Sysctl`.
     pub struct Sysctl {
         pub name: String,
         pub value: String,
     }
 
-    /// core/v1 SeccompProfile.
+    /// core/v1 `SeccompProfile`.
     pub struct SeccompProfile {
         #[serde(rename = "type")]
         pub type_: String,

@@ -89,6 +89,7 @@ word! {
 
 impl CertificateRequest {
     /// The condition of a type.
+    #[expect(clippy::needless_pass_by_value, reason = "the word is written at the call")]
     pub fn condition(&self, type_: RequestConditionType) -> Option<&CertificateRequestCondition> {
         condition::find(&self.status.conditions, &type_)
     }

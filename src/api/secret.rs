@@ -76,7 +76,7 @@ impl fmt::Debug for Secret {
             .field("name", &self.metadata.name)
             .field("type", &self.type_)
             .field("data", &self.data)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

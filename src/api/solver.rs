@@ -267,3 +267,41 @@ impl Dns01Solver {
         .find_map(|(name, given)| given.then_some(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Go prints for the same solver, by cert-manager v1.21.1's types.
+    const GO: &str = r#"{"selector":{},"http01":{"ingress":{"class":"","podTemplate":{"metadata":{},"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"k","operator":"In","values":["a"]}]}]}}},"tolerations":[{"key":"a","operator":"Exists"}],"securityContext":{"runAsUser":0,"seccompProfile":{"type":"RuntimeDefault"}},"resources":{"limits":{"cpu":"100m","memory":"64Mi"}}}}}},"dns01":{"route53":{"auth":{"kubernetes":{"serviceAccountRef":{"name":"x"}}},"secretAccessKeySecretRef":{"name":""},"region":"eu"},"azureDNS":{"subscriptionID":"s","resourceGroupName":"r"},"rfc2136":{"nameserver":"1.1.1.1","tsigSecretSecretRef":{"name":""}},"webhook":{"groupName":"g","solverName":"s","config":{"a":{"y":null,"z":1},"b":"\u003cx\u003e"}}},"waitInsteadOfSelfCheck":"1m30s"}"#;
+
+    #[test]
+    fn a_solver_is_written_as_go_writes_it() {
+        let yaml = "
+waitInsteadOfSelfCheck: 1m30s
+dns01:
+  webhook: {config: {b: <x>, a: {z: 1, y: null}}, solverName: s, groupName: g}
+  rfc2136: {nameserver: 1.1.1.1}
+  azureDNS: {resourceGroupName: r, subscriptionID: s, tenantID: null}
+  route53: {region: eu, auth: {kubernetes: {serviceAccountRef: {name: x}}}}
+http01:
+  ingress:
+    class: ''
+    podTemplate:
+      spec:
+        resources: {limits: {memory: 64Mi, cpu: 100m}}
+        securityContext: {seccompProfile: {type: RuntimeDefault}, runAsUser: 0}
+        tolerations: [{operator: Exists, key: a}]
+        affinity:
+          nodeAffinity:
+            requiredDuringSchedulingIgnoredDuringExecution:
+              nodeSelectorTerms: [{matchExpressions: [{values: [a], operator: In, key: k}]}]
+selector: {dnsNames: []}
+";
+        let solver: AcmeSolver = serde_saphyr::from_str(yaml).unwrap();
+        let json = serde_json::to_string(&solver).unwrap();
+        // Go's escape of `<` and `>` is the business of `engine::name`.
+        assert_eq!(json, GO.replace("\\u003c", "<").replace("\\u003e", ">"));
+        assert_eq!(solver.dns01.unwrap().provider(), Some("route53"));
+    }
+}

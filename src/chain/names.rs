@@ -108,6 +108,16 @@ pub enum NoChallenge {
     NoParentRefs,
 }
 
+/// The labels of an HTTP-01 Challenge's Pod, Service, Ingress and HTTPRoute, as a label selector
+/// (`pkg/issuer/acme/http/pod.go`).
+pub fn solver_selector(dns_name: &str, token: &str) -> String {
+    format!(
+        "acme.cert-manager.io/http-domain={},acme.cert-manager.io/http-token={}",
+        name::adler32(dns_name.as_bytes()),
+        name::adler32(token.as_bytes())
+    )
+}
+
 /// What cert-manager will make for each authorization that was not valid from the start, in order.
 pub fn planned_challenges<'o>(
     order: &'o Order,
@@ -191,7 +201,7 @@ fn overridden(order: &Order, solver: &AcmeSolver) -> Result<AcmeSolver, NoChalle
         match [name, class, class_name].iter().flatten().count() {
             0 => {}
             1 => {
-                ingress.name = name.unwrap_or_default().to_owned();
+                ingress.name = name.map(str::to_owned).unwrap_or_default();
                 ingress.class = class.map(str::to_owned);
                 ingress.ingress_class_name = class_name.map(str::to_owned);
             }
@@ -227,4 +237,162 @@ fn override_parent(order: &Order, parents: &mut Vec<ParentRef>, name: &str, kind
         name: name.to_owned(),
         ..ParentRef::default()
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use crate::api::{Challenge, ClusterIssuer, Issuer};
+
+    use super::*;
+
+    /// Saved from a real control plane.
+    const FIXTURES: [&str; 2] =
+        [include_str!("../../tests/fixtures/real-http01.yaml"), include_str!("../../tests/fixtures/real-dns01.yaml")];
+
+    struct Saved(Vec<Value>);
+
+    impl Saved {
+        fn read(yaml: &str) -> Self {
+            let list: Value = serde_saphyr::from_str(yaml).unwrap();
+            Self(list["items"].as_array().unwrap().clone())
+        }
+
+        fn all<T: Object + DeserializeOwned>(&self) -> Vec<T> {
+            let ours = self.0.iter().filter(|item| item["kind"] == T::KIND.word());
+            ours.map(|item| serde_json::from_value(item.clone()).unwrap()).collect()
+        }
+
+        fn acme(&self, issuer: &IssuerRef) -> AcmeIssuer {
+            let issuers = self.all::<Issuer>().into_iter().map(|found| (found.metadata, found.spec));
+            let clusters = self.all::<ClusterIssuer>().into_iter().map(|found| (found.metadata, found.spec));
+            let found = issuers.chain(clusters).find(|(meta, _)| meta.name.as_deref() == Some(&issuer.name));
+            found.unwrap().1.acme.unwrap()
+        }
+    }
+
+    #[test]
+    fn real_requests_and_orders_have_the_names_that_we_foretell() {
+        let mut seen = 0;
+        for saved in FIXTURES.map(Saved::read) {
+            for request in saved.all::<CertificateRequest>() {
+                let acme = saved.acme(&request.spec.issuer_ref);
+                let csr = Request::from_pem(&request.csr_pem().unwrap()).unwrap();
+                let orders = saved.all::<Order>();
+                let order = orders.iter().find(|order| order.controller_uid() == request.uid()).unwrap();
+                assert_eq!(order_name(&request, &csr, Some(&acme)), order.name());
+
+                let certificates = saved.all::<Certificate>();
+                let certificate =
+                    certificates.iter().find(|one| Some(one.name()) == request.certificate_name()).unwrap();
+                assert_eq!(request_name(certificate, 1), request.name());
+                assert_eq!(expected_order_name(certificate, 1, Some(&acme)), order.name());
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 5);
+    }
+
+    #[test]
+    fn real_challenges_have_the_names_and_solvers_that_we_foretell() {
+        let mut seen = 0;
+        for saved in FIXTURES.map(Saved::read) {
+            let orders = saved.all::<Order>();
+            for challenge in saved.all::<Challenge>() {
+                let order = orders.iter().find(|order| order.uid() == challenge.controller_uid()).unwrap();
+                let acme = saved.acme(&order.spec.issuer_ref);
+                let planned = planned_challenges(order, &acme).into_iter().map(|(_, planned)| planned.unwrap());
+                let planned = planned.into_iter().find(|planned| planned.name == challenge.name()).unwrap();
+                let spec = ChallengeSpec { key: challenge.spec.key.clone(), ..planned.spec };
+                assert_eq!(spec, challenge.spec);
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 7);
+    }
+
+    #[test]
+    fn the_specs_vector_for_an_order_is_met() {
+        let certificate: Certificate = serde_json::from_value(json!({
+            "metadata": {"name": "web"},
+            "spec": {
+                "dnsNames": ["example.com"],
+                "duration": "1440h",
+                "issuerRef": {"name": "letsencrypt", "kind": "ClusterIssuer", "group": "cert-manager.io"},
+            },
+        }))
+        .unwrap();
+        assert_eq!(expected_order_name(&certificate, 1, None), "web-1-4209275033");
+        let plain = AcmeIssuer::default();
+        assert_eq!(expected_order_name(&certificate, 1, Some(&plain)), "web-1-4209275033");
+        let timed = AcmeIssuer { enable_duration_feature: true, ..AcmeIssuer::default() };
+        let spelled = r#"{"request":null,"issuerRef":{"name":"letsencrypt","kind":"ClusterIssuer","group":"cert-manager.io"},"dnsNames":["example.com"],"duration":"1440h0m0s"}"#;
+        let expected = name::compute_name("web-1", spelled.as_bytes());
+        assert_eq!(expected_order_name(&certificate, 1, Some(&timed)), expected);
+    }
+
+    fn order(annotations: &Value) -> Order {
+        serde_json::from_value(json!({
+            "metadata": {"name": "web-1-1", "namespace": "shop", "annotations": annotations},
+            "status": {"authorizations": [{
+                "url": "https://ca/authz/1", "identifier": "a.example", "initialState": "pending",
+                "challenges": [{"url": "https://ca/chall/1", "token": "t", "type": "http-01"}],
+            }]},
+        }))
+        .unwrap()
+    }
+
+    fn planned_solver(annotations: &Value, solver: &Value) -> Result<Value, NoChallenge> {
+        let issuer: AcmeIssuer = serde_json::from_value(json!({"solvers": [{"http01": solver}]})).unwrap();
+        let order = order(annotations);
+        let (_, planned) = planned_challenges(&order, &issuer).remove(0);
+        Ok(serde_json::to_value(planned?.spec.solver.http01).unwrap())
+    }
+
+    #[test]
+    fn an_override_replaces_all_three_ways_to_name_the_ingress() {
+        let solver = json!({"ingress": {"ingressClassName": "nginx", "name": "x", "serviceType": "ClusterIP"}});
+        let class = json!({(annotation::HTTP01_OVERRIDE_CLASS): "other"});
+        let expected = json!({"ingress": {"class": "other", "serviceType": "ClusterIP"}});
+        assert_eq!(planned_solver(&class, &solver), Ok(expected));
+        let name = json!({(annotation::HTTP01_OVERRIDE_NAME): "mine"});
+        assert_eq!(
+            planned_solver(&name, &solver),
+            Ok(json!({"ingress": {"name": "mine", "serviceType": "ClusterIP"}}))
+        );
+        let both = json!({(annotation::HTTP01_OVERRIDE_NAME): "mine", (annotation::HTTP01_OVERRIDE_CLASS): "other"});
+        assert_eq!(planned_solver(&both, &solver), Err(NoChallenge::IngressOverrides));
+        assert_eq!(planned_solver(&json!({}), &solver), Ok(solver));
+    }
+
+    #[test]
+    fn an_annotated_parent_joins_those_of_the_issuer() {
+        let own = json!({"name": "edge", "namespace": "shop", "sectionName": "http"});
+        let other = json!({"name": "edge", "namespace": "infra"});
+        let solver = json!({"gatewayHTTPRoute": {"parentRefs": [own, other]}});
+        let annotated =
+            json!({(annotation::HTTP01_PARENT_REF_NAME): "edge", (annotation::HTTP01_PARENT_REF_KIND): "Gateway"});
+        let added = json!({"kind": "Gateway", "namespace": "shop", "name": "edge"});
+        assert_eq!(
+            planned_solver(&annotated, &solver),
+            Ok(json!({"gatewayHTTPRoute": {"parentRefs": [other, added]}}))
+        );
+        let half = json!({(annotation::HTTP01_PARENT_REF_NAME): "edge"});
+        assert_eq!(planned_solver(&half, &solver), Err(NoChallenge::HalfParentRef));
+        let empty = json!({"gatewayHTTPRoute": {}});
+        assert_eq!(planned_solver(&json!({"any": "thing"}), &empty), Err(NoChallenge::NoParentRefs));
+        // Orders without annotations slip through.
+        assert_eq!(planned_solver(&Value::Null, &empty), Ok(empty));
+    }
+
+    #[test]
+    fn one_authorization_without_a_solver_stops_them_all() {
+        let issuer: AcmeIssuer = serde_json::from_value(json!({"solvers": [{"dns01": {"cloudflare": {}}}]})).unwrap();
+        let mut order = order(&json!({}));
+        assert_eq!(challenge_names(&order, &issuer), Err(NoChallenge::NoSolver));
+        order.status.authorizations[0].initial_state = Some(AcmeState::Valid);
+        assert_eq!(challenge_names(&order, &issuer), Ok(Vec::new()));
+    }
 }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::{Chain, ChallengeNode, OrderNode, RequestNode, spec_match};
 use crate::api::{
-    AcmeState, Certificate, CertificateConditionType, Object, RenewalPolicy, RequestConditionType, RequestReason,
+    AcmeState, Certificate, CertificateConditionType, Condition, Object, RenewalPolicy, RequestConditionType,
+    RequestReason,
 };
 use crate::engine::Stage;
 use crate::engine::backoff::{BackOff, next_attempt};
@@ -27,12 +28,19 @@ fn of_certificate(chain: &Chain, certificate: &Certificate, now: Timestamp) -> S
     if let Some(until) = back_off(chain, certificate).filter(|until| now < *until) {
         return Stage::BackOff { until };
     }
-    if certificate.status.last_failure_time.is_some() || !certificate.is(CertificateConditionType::Ready) {
+    if certificate.status.last_failure_time.is_some() {
         return Stage::Trigger;
+    }
+    if !certificate.is(CertificateConditionType::Ready) {
+        return if awaits_readiness(chain, certificate) { Stage::Stored } else { Stage::Trigger };
     }
     let expired = certificate.status.not_after.as_ref().is_some_and(|end| now > end.0);
     match certificate.status.renewal_time.as_ref().map(|time| time.0) {
-        _ if certificate.spec.renewal.as_ref().and_then(|renewal| renewal.policy.as_ref()) == Some(&RenewalPolicy::Disabled) => Stage::Settled { renewal: None },
+        _ if certificate.spec.renewal.as_ref().and_then(|renewal| renewal.policy.as_ref())
+            == Some(&RenewalPolicy::Disabled) =>
+        {
+            Stage::Settled { renewal: None }
+        }
         Some(renewal) if now < renewal => Stage::Settled { renewal: Some(renewal) },
         Some(_) => Stage::Trigger,
         None if expired => Stage::Trigger,
@@ -62,6 +70,12 @@ fn issuing(chain: &Chain, certificate: &Certificate) -> Stage {
         None if certificate.status.next_private_key_secret_name.is_none() => Stage::Key,
         None => Stage::Request,
     }
+}
+
+/// Ready was judged before the request of the stored revision was made: the readiness controller has yet to look.
+fn awaits_readiness(chain: &Chain, certificate: &Certificate) -> bool {
+    let judged = certificate.condition(CertificateConditionType::Ready).and_then(Condition::since);
+    chain.current().is_some_and(|node| is_issued(node) && node.request.created() >= judged)
 }
 
 /// The request of the present revision is issued and no key is left over: only the condition lags behind.

@@ -1,6 +1,7 @@
 //! Whether keys, requests and certificates are what a Certificate's spec asks for, as cert-manager's
 //! `pkg/util/pki/match.go` decides. What differs is named by the field's path, in cert-manager's own words.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use thiserror::Error;
@@ -183,19 +184,227 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '+' | '-' | '.'))
 }
 
-/// Left alone if it is a valid escaping already, as Go's `EscapedPath` does.
+/// Left alone if it is a valid escaping already, as Go's `EscapedPath` does; else decoded and escaped anew.
 fn escaped(path: &str) -> String {
     let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:@[]%/?".contains(&byte);
     if path.bytes().all(may_stand) {
         return path.to_owned();
     }
-    let keeps = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@%".contains(&byte);
-    path.bytes().fold(String::new(), |mut out, byte| {
+    let keeps = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&byte);
+    let mut out = String::new();
+    for byte in unescaped(path) {
         if keeps(byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a text cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
-        out
-    })
+    }
+    out
+}
+
+fn unescaped(text: &str) -> Vec<u8> {
+    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        let decoded = match (*first, tail) {
+            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| (high << 4 | low, after)),
+            _ => None,
+        };
+        match decoded {
+            Some((byte, after)) => {
+                out.push(byte);
+                rest = after;
+            }
+            None => out.push(*first),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, Issuer, KeyPair, SanType};
+
+    use crate::api::certificate::PrivateKeySpec;
+    use crate::api::{Base64Text, KeyUsage};
+    use crate::x509::Bundle;
+
+    use super::*;
+
+    /// A request with every kind of name, and the spec that it was made from.
+    fn healthy() -> (CertificateRequest, CertificateSpec) {
+        let spec: CertificateSpec = serde_json::from_value(serde_json::json!({
+            "commonName": "a.example", "dnsNames": ["a.example", "b.example"], "ipAddresses": ["10.0.0.1", "2001:db8::1"],
+            "uris": ["spiffe://cluster.local/ns/shop"], "emailAddresses": ["me@a.example"],
+            "otherNames": [{"oid": "1.3.6.1.4.1.311.20.2.3", "utf8Value": "upn@a.example"}],
+            "subject": {"organizations": ["Shop"], "countries": ["DE"]},
+            "duration": "2160h", "usages": ["server auth", "digital signature"], "issuerRef": {"name": "ca"},
+        }))
+        .unwrap();
+        let mut request = CertificateRequest::default();
+        request.spec.request = Base64Text::encode(csr(&params()).as_bytes());
+        request.spec.duration = Some(GoDuration("2160h0m0s".into()));
+        request.spec.usages = vec![KeyUsage::DigitalSignature, KeyUsage::ServerAuth];
+        request.spec.issuer_ref = spec.issuer_ref.clone();
+        (request, spec)
+    }
+
+    fn params() -> CertificateParams {
+        let mut params = CertificateParams::new(vec!["b.example".to_owned(), "a.example".to_owned()]).unwrap();
+        params.subject_alt_names.extend([
+            SanType::IpAddress("2001:db8::1".parse().unwrap()),
+            SanType::IpAddress("10.0.0.1".parse().unwrap()),
+            SanType::URI("spiffe://cluster.local/ns/shop".try_into().unwrap()),
+            SanType::Rfc822Name("me@a.example".try_into().unwrap()),
+            SanType::OtherName((vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3], "upn@a.example".into())),
+        ]);
+        params.distinguished_name.remove(DnType::CommonName);
+        params.distinguished_name.push(DnType::CountryName, "DE");
+        params.distinguished_name.push(DnType::OrganizationName, "Shop");
+        params.distinguished_name.push(DnType::CommonName, "a.example");
+        params
+    }
+
+    fn csr(params: &CertificateParams) -> String {
+        params.serialize_request(&KeyPair::generate().unwrap()).unwrap().pem().unwrap()
+    }
+
+    fn leaf() -> Certificate {
+        let issuer = Issuer::new(CertificateParams::default(), KeyPair::generate().unwrap());
+        let pem = params().signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().pem();
+        Bundle::from_pem(pem.as_bytes()).unwrap().leaf().clone()
+    }
+
+    type Break = fn(&mut CertificateSpec);
+
+    #[test]
+    fn each_change_of_the_spec_is_named_alone() {
+        let (request, spec) = healthy();
+        assert_eq!(request_matches_spec(&request, &spec), Ok(vec![]));
+        let changes: [(Break, &[Violation]); 20] = [
+            (|spec| spec.ip_addresses[0] = "10.0.0.2".into(), &["spec.ipAddresses"]),
+            (|spec| spec.ip_addresses[0] = "no address".into(), &["spec.ipAddresses"]),
+            (|spec| spec.ip_addresses[0] = "::ffff:10.0.0.1".into(), &[]),
+            (|spec| spec.uris.clear(), &["spec.uris"]),
+            (|spec| spec.email_addresses.push("you@a.example".into()), &["spec.emailAddresses"]),
+            (|spec| spec.dns_names[1] = "B.example".into(), &["spec.dnsNames"]),
+            (|spec| spec.dns_names.reverse(), &[]),
+            (|spec| spec.dns_names[1] = "a.example".into(), &["spec.dnsNames"]),
+            (|spec| spec.other_names[0].utf8_value.clear(), &["spec.otherNames"]),
+            (|spec| spec.other_names.clear(), &[]),
+            (|spec| spec.common_name.clear(), &["spec.commonName"]),
+            (|spec| spec.subject = None, &["spec.subject.organizations", "spec.subject.countries"]),
+            (|spec| spec.literal_subject = "CN=a.example,O=Shop".into(), &["spec.literalSubject"]),
+            (|spec| spec.is_ca = true, &["spec.isCA"]),
+            (|spec| spec.usages.clear(), &["spec.usages"]),
+            (|spec| spec.duration = Some(GoDuration("1h".into())), &["spec.duration"]),
+            (|spec| spec.duration = None, &[]),
+            (|spec| spec.issuer_ref.kind = "ClusterIssuer".into(), &["spec.issuerRef"]),
+            (|spec| spec.issuer_ref.kind = "Issuer".into(), &[]),
+            (|spec| spec.secret_template = Some(crate::api::certificate::SecretTemplate::default()), &[]),
+        ];
+        for (index, (change, expected)) in changes.into_iter().enumerate() {
+            let mut spec = spec.clone();
+            change(&mut spec);
+            assert_eq!(request_matches_spec(&request, &spec).unwrap(), expected, "change {index}");
+        }
+    }
+
+    #[test]
+    fn a_literal_subject_is_compared_byte_by_byte() {
+        let (mut request, mut spec) = healthy();
+        let mut params = params();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, rcgen::DnValue::PrintableString("Shop".try_into().unwrap()));
+        params.distinguished_name.push(DnType::CommonName, rcgen::DnValue::PrintableString("web".try_into().unwrap()));
+        request.spec.request = Base64Text::encode(csr(&params).as_bytes());
+        spec.literal_subject = "CN=web, O=Shop".into();
+        assert_eq!(request_matches_spec(&request, &spec), Ok(vec![]));
+        spec.literal_subject = "O=Shop, CN=web".into();
+        assert_eq!(request_matches_spec(&request, &spec), Ok(vec!["spec.literalSubject"]));
+        spec.literal_subject = "web".into();
+        assert_eq!(request_matches_spec(&request, &spec), Err(Incomparable::LiteralSubject(DnError::Incomplete)));
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_said() {
+        let (mut request, spec) = healthy();
+        request.spec.request = Base64Text("412 bytes long".into());
+        assert_eq!(request_matches_spec(&request, &spec), Err(Incomparable::NoBase64));
+        request.spec.request = Base64Text::encode(b"no pem");
+        assert_eq!(request_matches_spec(&request, &spec), Err(Incomparable::Request(RequestError::NoPem)));
+    }
+
+    #[test]
+    fn names_may_move_between_common_name_and_dns_names_of_a_leaf() {
+        let (_, spec) = healthy();
+        let leaf = leaf();
+        assert_eq!(leaf_matches_spec(&leaf, &spec), [""; 0]);
+        let changes: [(Break, &[Violation]); 6] = [
+            (|spec| spec.common_name.clear(), &[]),
+            (|spec| spec.dns_names = vec!["b.example".into()], &[]),
+            (|spec| spec.common_name = "c.example".into(), &["spec.commonName"]),
+            (|spec| spec.dns_names.push("c.example".into()), &["spec.dnsNames"]),
+            (|spec| spec.ip_addresses.clear(), &["spec.ipAddresses"]),
+            (|spec| spec.subject = None, &[]),
+        ];
+        for (index, (change, expected)) in changes.into_iter().enumerate() {
+            let mut spec = spec.clone();
+            change(&mut spec);
+            assert_eq!(leaf_matches_spec(&leaf, &spec), expected, "change {index}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_the_algorithm_and_size_of_the_spec() {
+        let of = |algorithm, size| CertificateSpec {
+            private_key: Some(PrivateKeySpec { algorithm, size, ..PrivateKeySpec::default() }),
+            ..CertificateSpec::default()
+        };
+        let key = |pem: &str| PublicKey::of_private_pem(pem.as_bytes()).unwrap();
+        let ec = key(&KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap().serialize_pem());
+        let ed = key(&KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem());
+        assert_eq!(key_matches_spec(&ec, &CertificateSpec::default()), ["spec.privateKey.algorithm"]);
+        assert_eq!(key_matches_spec(&ec, &of(Some(KeyAlgorithm::Ecdsa), 0)), [""; 0]);
+        assert_eq!(key_matches_spec(&ec, &of(Some(KeyAlgorithm::Ecdsa), 384)), ["spec.privateKey.size"]);
+        assert_eq!(key_matches_spec(&ed, &of(Some(KeyAlgorithm::Ed25519), 4096)), [""; 0]);
+        assert_eq!(
+            key_matches_spec(&ed, &of(Some(KeyAlgorithm::Unknown("X".into())), 0)),
+            ["spec.privateKey.algorithm"]
+        );
+    }
+
+    #[test]
+    fn uris_are_printed_as_go_prints_them() {
+        for (uri, expected) in [
+            ("spiffe://cluster.local/ns/shop", "spiffe://cluster.local/ns/shop"),
+            ("SPIFFE://Cluster.local/Ns", "spiffe://Cluster.local/Ns"),
+            ("https://a.example/a b?c d#", "https://a.example/a%20b?c d"),
+            ("https://a.example/a%2Fb#x", "https://a.example/a%2Fb#x"),
+            ("urn:uuid:1-2", "urn:uuid:1-2"),
+            ("https://a.example", "https://a.example"),
+            ("/path:x", "/path:x"),
+            ("", ""),
+            ("https://u:p@h/x", "https://u:p@h/x"),
+            ("https://a/ü", "https://a/%C3%BC"),
+            ("https://a/a[b]", "https://a/a[b]"),
+            ("https://a/!$&'()*+,;=:@", "https://a/!$&'()*+,;=:@"),
+            ("https://a/a b!(c)", "https://a/a%20b%21%28c%29"),
+            ("https://a?", "https://a?"),
+            ("https://a/%7euser", "https://a/%7euser"),
+            ("https://a/{x}'", "https://a/%7Bx%7D%27"),
+            ("urn:a b", "urn:a b"),
+            ("http://[::1]/x", "http://[::1]/x"),
+            ("//host/pa th", "//host/pa%20th"),
+            ("https://a/x?q#f%20x g", "https://a/x?q#f%20x%20g"),
+        ] {
+            // The right-hand side is what Go 1.26 prints.
+            assert_eq!(printed(uri), expected);
+        }
+    }
 }

@@ -26,11 +26,29 @@ pub enum Failure {
     Output(#[source] io::Error),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
+    #[error("cannot go on watching")]
+    Watch(#[source] Box<kube::runtime::watcher::Error>),
     #[error("interrupted")]
     Interrupted,
 }
 
 impl Failure {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Connect(error) => error.hint(),
+            Self::Request(error) => error.hint(),
+            Self::Target(_)
+            | Self::Files(_)
+            | Self::Usage { .. }
+            | Self::UnknownRule { .. }
+            | Self::Output(_)
+            | Self::Watch(_)
+            | Self::Runtime(_)
+            | Self::Interrupted => None,
+        }
+    }
+
     /// The exit code of the process. A reader that went away is no failure.
     pub fn exit(&self) -> Exit {
         match self {
@@ -43,6 +61,7 @@ impl Failure {
             | Self::Usage { .. }
             | Self::UnknownRule { .. }
             | Self::Output(_)
+            | Self::Watch(_)
             | Self::Runtime(_) => Exit::Trouble,
         }
     }

@@ -1,23 +1,145 @@
 //! Which source a command reads, and as of when.
 
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use jiff::Timestamp;
+use kube::api::{Api, DynamicObject};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::watcher::{self, Event, watcher};
 
 use super::{Context, Failure};
 use crate::cli::SourceArgs;
+use crate::cli::target::Named;
+use crate::connect::{self, Session, Stdin};
 use crate::inventory::Inventory;
+use crate::objref::{Kind, ObjRef};
 use crate::report::SourceLine;
+use crate::source::cluster::{Breadth, Gather, Reach, others_than};
 use crate::source::files;
 
-/// Saved objects, read and indexed.
-pub struct Saved {
+/// Everything a reading command works on.
+pub struct Looked {
     pub inventory: Inventory,
     pub line: SourceLine,
     pub now: Timestamp,
+    /// The namespace that names without one are in; `None` means every namespace.
+    pub namespace: Option<String>,
+    /// Where a named object is not there: what is there instead.
+    pub others: Vec<ObjRef>,
 }
 
-/// Reads `--from`.
-pub fn saved(args: &SourceArgs, context: &mut Context) -> Result<Saved, Failure> {
-    let loaded = files::load(&args.from, context.stdin, files::Limits::default())?;
-    let inventory = Inventory::new(loaded.objects);
-    Ok(Saved { inventory, line: SourceLine::Files { paths: args.from.clone() }, now: context.now() })
+/// What to look at.
+pub struct Wanted<'w> {
+    pub source: &'w SourceArgs,
+    pub named: &'w [Named],
+    pub all_namespaces: bool,
+    pub reach: Reach,
+}
+
+/// Reads `--from`, or asks the cluster.
+pub fn look(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
+    if wanted.source.from.is_empty() { live(wanted, context) } else { saved(wanted, context) }
+}
+
+fn saved(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
+    let loaded = files::load(&wanted.source.from, context.stdin, files::Limits::default())?;
+    // A bundle that says when it was saved is judged as of then.
+    let now = context.now.or(loaded.recorded).unwrap_or_else(|| context.now());
+    Ok(Looked {
+        inventory: Inventory::new(loaded.objects),
+        line: SourceLine::Files { paths: wanted.source.from.clone() },
+        now,
+        namespace: context.flags.namespace.clone().filter(|_| !wanted.all_namespaces),
+        others: Vec::new(),
+    })
+}
+
+fn live(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
+    let now = context.now();
+    block_on(async {
+        let session = open(context).await?;
+        let namespace = session.namespace().to_owned();
+        let mut gather = Gather::new(&session, now);
+        let mut others = Vec::new();
+        if wanted.named.is_empty() {
+            let breadth = if wanted.all_namespaces { Breadth::Cluster } else { Breadth::Namespace(namespace.clone()) };
+            gather.sweep(&breadth).await?;
+        } else {
+            let subjects: Vec<_> =
+                wanted.named.iter().map(|named| ObjRef::new(named.kind, Some(&namespace), &named.name)).collect();
+            gather.follow(&subjects, wanted.reach).await?;
+            for subject in subjects.iter().filter(|subject| gather.is_absent(subject)) {
+                others.extend(others_than(&session, subject).await);
+            }
+        }
+        tracing::debug!(requests = gather.requests, waves = gather.waves, "gathered");
+        Ok(Looked {
+            inventory: Inventory::new(gather.into_objects()),
+            line: SourceLine::Cluster { server: session.server() },
+            now,
+            namespace: Some(namespace).filter(|_| !wanted.all_namespaces),
+            others,
+        })
+    })
+}
+
+/// The named objects, each in the namespace that applies. A name of saved objects that occurs in one namespace only
+/// needs no `-n`.
+pub fn subjects(looked: &Looked, named: &[Named]) -> Vec<ObjRef> {
+    named
+        .iter()
+        .map(|named| {
+            let only = match looked.inventory.namespaces_of(named.kind, &named.name).as_slice() {
+                [namespace] if looked.namespace.is_none() => Some(namespace.clone()),
+                _ => None,
+            };
+            let namespace = looked.namespace.clone().or(only).unwrap_or_else(|| "default".to_owned());
+            ObjRef::new(named.kind, Some(&namespace), &named.name)
+        })
+        .collect()
+}
+
+/// Opens the way to the cluster, as kubectl would.
+pub async fn open(context: &Context<'_>) -> Result<Session, Failure> {
+    let stdin = if context.stdin_is_terminal { Stdin::Terminal } else { Stdin::NotATerminal };
+    let warnings: connect::WarningSink = Arc::new(crate::render::warning::print);
+    Ok(connect::open(&context.flags, context.env, stdin, warnings).await?)
+}
+
+/// Runs the part of a command that talks to a cluster, on one thread.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    runtime.block_on(async {
+        tokio::select! {
+            result = work => result,
+            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        }
+    })
+}
+
+/// A word for every change of one object.
+pub fn events_of(session: &Session, object: &ObjRef) -> BoxStream<'static, Result<(), watcher::Error>> {
+    let config = watcher::Config::default().fields(&format!("metadata.name={}", object.name));
+    watcher(api(session, object.kind, object.namespace.as_deref()), config)
+        .filter_map(|event| async move {
+            match event {
+                Ok(Event::InitApply(_) | Event::Apply(_) | Event::Delete(_)) => Some(Ok(())),
+                Ok(Event::Init | Event::InitDone) => None,
+                Err(error) => Some(Err(error)),
+            }
+        })
+        .boxed()
+}
+
+/// The objects of a kind, for a watch.
+pub fn api(session: &Session, kind: Kind, namespace: Option<&str>) -> Api<DynamicObject> {
+    let gvk = GroupVersionKind::gvk(kind.group(), "v1", kind.word());
+    let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural());
+    match namespace {
+        Some(namespace) => Api::namespaced_with(session.client(), namespace, &resource),
+        None => Api::all_with(session.client(), &resource),
+    }
 }

@@ -20,6 +20,18 @@ impl Files for Disk {
     }
 }
 
+/// Why a file could not be read, as Go puts it: `open /x: no such file or directory`.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds are worded by the system")]
+pub(super) fn why_unread(path: &Path, err: &io::Error) -> String {
+    let path = path.display();
+    match err.kind() {
+        io::ErrorKind::NotFound => format!("open {path}: no such file or directory"),
+        io::ErrorKind::PermissionDenied => format!("open {path}: permission denied"),
+        io::ErrorKind::IsADirectory => format!("read {path}: is a directory"),
+        _ => format!("read {path}: {err}"),
+    }
+}
+
 #[cfg(test)]
 pub(super) mod testing {
     use std::collections::BTreeMap;

@@ -137,6 +137,8 @@ fn absolute(path: &mut Option<String>, folder: &Path) {
 /// The first line of a parser's message without what it quotes: that may be a token in the wrong place.
 fn unquoted(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
+    // The place is said before.
+    let line = line.split(" at line ").next().unwrap_or_default();
     let mut quoted = false;
     let mut out = String::new();
     for part in line.split('"') {

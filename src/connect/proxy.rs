@@ -2,14 +2,15 @@
 //!
 //! Pure: takes the environment and the server's address, opens nothing.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use http::Uri;
 
 use crate::env::Env;
 
-/// A proxy and who named it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A proxy and who named it. Its address may hold a login: [`Proxy::host_port`] is for showing.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     pub uri: Uri,
     /// `proxy-url` or the environment variable, for messages.
@@ -142,6 +143,18 @@ fn contains(network: IpAddr, bits: u32, ip: IpAddr) -> bool {
             network.to_bits() & mask == ip.to_bits() & mask
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (named by {})", self.host_port(), self.named_by)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::exec::ExecError;
+use super::files::why_unread;
 
 /// Why no [`Session`](super::Session) can be opened.
 #[derive(Debug, Error)]
@@ -21,14 +22,14 @@ pub enum ConnectError {
     #[error("error: context {0:?} does not exist")]
     NoContext(String),
     /// `current-context` names a context that is in no file.
-    #[error("error: context was not found for specified context: {0}")]
+    #[error("Error in configuration: context was not found for specified context: {0}")]
     CurrentContextMissing(String),
     #[error("error: cluster {0:?} does not exist")]
     NoCluster(String),
     #[error("error: auth info {0:?} does not exist")]
     NoUser(String),
     /// Entries that contradict each other or lack something, in client-go's words.
-    #[error("error: invalid configuration: {}", joined(.0))]
+    #[error("{}", invalid(.0))]
     Invalid(Vec<String>),
     /// No file, flag or pod environment says where the API server is.
     #[error("error: no cluster is configured{}", looked_at_text(looked_at))]
@@ -74,14 +75,11 @@ impl ConnectError {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds are worded by the system")]
 fn read_config(path: &std::path::Path, source: &io::Error) -> String {
-    match source.kind() {
-        io::ErrorKind::NotFound => format!("stat {}: no such file or directory", path.display()),
-        io::ErrorKind::PermissionDenied => {
-            format!("error loading config file \"{0}\": open {0}: permission denied", path.display())
-        }
-        _ => format!("error loading config file \"{}\": {source}", path.display()),
+    if source.kind() == io::ErrorKind::NotFound {
+        format!("stat {}: no such file or directory", path.display())
+    } else {
+        format!("error loading config file \"{}\": {}", path.display(), why_unread(path, source))
     }
 }
 
@@ -89,10 +87,11 @@ fn place(line: u64, column: u64) -> String {
     if line == 0 { String::new() } else { format!("line {line}, column {column}: ") }
 }
 
-fn joined(problems: &[String]) -> String {
+/// kubectl's two forms: one problem is an ordinary error, several are a list.
+fn invalid(problems: &[String]) -> String {
     match problems {
-        [only] => only.clone(),
-        several => format!("[{}]", several.join(", ")),
+        [only] => format!("error: {only}"),
+        several => format!("Error in configuration: \n* {}", several.join("\n* ")),
     }
 }
 

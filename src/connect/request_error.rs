@@ -92,9 +92,15 @@ impl RequestError {
 
     /// Reads an answer that is no success.
     pub(super) fn from_answer(code: u16, path: &str, body: &[u8]) -> Self {
-        let status = Box::new(Status::read(code, body));
+        if code == 404 && is_plain_404(body) {
+            return Self::GroupAbsent { group: group_of(path) };
+        }
+        Self::from_status(code, Status::read(code, body))
+    }
+
+    fn from_status(code: u16, status: Status) -> Self {
+        let status = Box::new(status);
         match code {
-            404 if is_plain_404(body) => Self::GroupAbsent { group: group_of(path) },
             404 => Self::NotFound { status },
             401 => Self::Unauthorized { status },
             403 => Self::Forbidden { status },
@@ -106,9 +112,21 @@ impl RequestError {
         }
     }
 
+    /// Reads what kube's client, used for watches, makes of a failure.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest has no parts to tell apart")]
+    pub(super) fn from_kube(err: kube::Error, host_port: &str, proxy: Option<&Proxy>, refused: &Refused) -> Self {
+        let transport = |err: BoxError| Self::from_transport(&err, host_port, proxy, refused);
+        match err {
+            kube::Error::Api(status) => Self::from_status(status.code, Status::from(*status)),
+            kube::Error::Service(err) => transport(err),
+            kube::Error::HyperError(err) => transport(err.into()),
+            other => transport(other.into()),
+        }
+    }
+
     /// Tells the ways apart in which a connection fails.
     pub(super) fn from_transport(err: &BoxError, host_port: &str, proxy: Option<&Proxy>, refused: &Refused) -> Self {
-        let via = || proxy.map(|proxy| format!("{} (named by {})", proxy.host_port(), proxy.named_by));
+        let via = || proxy.map(ToString::to_string);
         if let Some(err) = find::<kube::client::AuthError>(err.as_ref()) {
             return Self::Credential { why: err.to_string() };
         }

@@ -5,6 +5,7 @@
 mod cluster;
 mod user;
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ impl Clone for Identity {
 }
 
 /// A credential plugin that has to run before the first request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plugin {
     pub config: ExecConfig,
     /// Who it belongs to, for messages.
@@ -60,7 +61,7 @@ pub struct Plugin {
 }
 
 /// Everything that opening a connection needs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Resolved {
     pub server: Uri,
     pub namespace: String,
@@ -77,6 +78,19 @@ pub struct Resolved {
     pub request_timeout: Option<Duration>,
     /// To be told to the user; no reason to stop.
     pub warnings: Vec<String>,
+}
+
+/// Shows where, never as whom: kube's own types print what auth providers and plugins are given.
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { namespace, context, tls_server_name, .. } = self;
+        f.debug_struct("Resolved")
+            .field("host", &self.server.host())
+            .field("namespace", namespace)
+            .field("context", context)
+            .field("tls_server_name", tls_server_name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Finds the cluster, the credential and the namespace as kubectl would.
@@ -142,7 +156,7 @@ pub fn resolve(flags: &Flags, env: &Env, files: &impl Files) -> Result<Resolved,
 }
 
 /// The entries of the files that apply, before flags change them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Choice {
     context_name: Option<String>,
     context: Context,

@@ -93,7 +93,7 @@ impl Session {
     ) -> Result<Self, ConnectError> {
         let mut expires = None;
         if let Some(plugin) = resolved.plugin.take() {
-            let credential = exec::run(&plugin, env, stdin, None).await?;
+            let credential = exec::run(&plugin, env, stdin, resolved.request_timeout).await?;
             expires = credential.expires;
             resolved.auth.token = credential.token.map(|token| token.expose().clone().into());
             resolved.identity = credential.identity;
@@ -152,6 +152,11 @@ impl Session {
     pub fn client(&self) -> kube::Client {
         kube::Client::new(self.shared.stack.clone(), self.shared.namespace.clone())
             .with_valid_until(self.shared.expires)
+    }
+
+    /// What a failure of [`Session::client`] means, in the same words as those of the other requests.
+    pub fn explain(&self, err: kube::Error) -> RequestError {
+        RequestError::from_kube(err, &self.host_port(), self.shared.proxy.as_ref(), &self.shared.refused)
     }
 
     /// Reads `path`, query included, such as `/apis/cert-manager.io/v1/certificates?limit=500`.

@@ -22,6 +22,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer as _, Service, ServiceExt as _};
 use tracing::Instrument as _;
 
+use super::files::why_unread;
 use super::refusal::ConnectError;
 use super::retry::Policy;
 use super::session::WarningSink;
@@ -143,7 +144,6 @@ impl Service<Request<Body>> for Stack {
 }
 
 /// The one wait of the client: between two tries.
-#[expect(clippy::disallowed_methods, reason = "the wait that the server or the back-off asks for")]
 async fn pause(wait: Duration) {
     tokio::time::sleep(wait).await;
 }
@@ -178,7 +178,10 @@ impl Credential {
             let file = TokenFile { path: path.into(), last: Arc::default() };
             return match std::fs::read_to_string(&file.path) {
                 Ok(_) => Ok(Self::File(file)),
-                Err(err) => Err(ConnectError::Credential(format!("unable to read tokenFile {path}: {err}"))),
+                Err(err) => Err(ConnectError::Credential(format!(
+                    "unable to read tokenFile: {}",
+                    why_unread(path.as_ref(), &err)
+                ))),
             };
         }
         Ok(if auth.auth_provider.is_some() { Self::Provider } else { Self::Nothing })

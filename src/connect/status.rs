@@ -65,6 +65,24 @@ impl Status {
     }
 }
 
+impl From<kube::core::Status> for Status {
+    fn from(status: kube::core::Status) -> Self {
+        let kube::core::Status { code, reason, message, details, .. } = status;
+        let details = details.map(|details| Details {
+            name: details.name,
+            group: details.group,
+            kind: details.kind,
+            causes: details
+                .causes
+                .into_iter()
+                .map(|cause| Cause { field: cause.field, message: cause.message })
+                .collect(),
+            retry_after_seconds: details.retry_after_seconds.into(),
+        });
+        Self { code, reason, message, details }
+    }
+}
+
 /// client-go's word for a status code that came without one.
 fn reason_for(code: u16) -> &'static str {
     match code {

@@ -2,6 +2,7 @@
 //!
 //! Plain text in, plain text out. Which fields go into a hash is known by `chain::names`.
 
+use std::fmt::Write as _;
 use std::io;
 
 use aws_lc_rs::digest;
@@ -11,7 +12,7 @@ use serde_json::ser::{Formatter, Serializer};
 /// Names of Orders and Challenges are cut to this many bytes before the hash is added.
 const SHORT: usize = 52;
 
-/// Names of CertificateRequests are cut to this many bytes before the revision is added.
+/// The name of a CertificateRequest is cut to this many bytes before the revision is added.
 const REQUEST: usize = 233;
 
 /// The length of a SHA-256 in hexadecimal.
@@ -109,7 +110,11 @@ impl Formatter for GoFormatter {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub fn line(text: &str) -> String {
             '\n' | '\t' => safe.push(' '),
             '\r' => {}
             '\u{1b}' => safe.push_str("^["),
-            c if c.is_control() || is_invisible(c) => {
+            c if is_hostile(c) => {
                 // Writing to a String cannot fail.
                 let _ = write!(safe, "\\u{{{:x}}}", u32::from(c));
             }
@@ -31,10 +31,16 @@ pub fn cell(text: &str) -> String {
     }
 }
 
+/// Whether a character could steer a terminal or mislead a reader.
+pub fn is_hostile(c: char) -> bool {
+    c.is_control() || is_invisible(c)
+}
+
 /// Format characters that reorder or hide text (bidirectional controls, zero-width characters).
 fn is_invisible(c: char) -> bool {
     matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+            | '\u{2028}' | '\u{2029}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
-use super::{Style, escape};
 use super::style::Tint;
+use super::{Style, escape, prose};
 
 /// `error: ...`, with the causes that are not said yet behind it. Words that kubectl's users know stay as they are.
-pub fn text(failure: &dyn Error, style: &Style) -> String {
+pub fn text(failure: &dyn Error, hint: Option<&str>, style: &Style) -> String {
     let mut said = failure.to_string();
     let mut cause = failure.source();
     while let Some(error) = cause {
@@ -17,10 +17,15 @@ pub fn text(failure: &dyn Error, style: &Style) -> String {
         cause = error.source();
     }
     let said = said.lines().map(escape::line).collect::<Vec<_>>().join("\n");
-    let opens_itself = ["error:", "Error from server", "The connection to the server", "Unable to connect", "The "]
+    let opens_itself = ["error:", "Error ", "The connection to the server", "Unable to connect", "The "]
         .iter()
         .any(|start| said.starts_with(start));
-    if opens_itself { format!("{said}\n") } else { format!("{} {said}\n", style.tint(Tint::Bad, "error:")) }
+    let mut out =
+        if opens_itself { format!("{said}\n") } else { format!("{} {said}\n", style.tint(Tint::Bad, "error:")) };
+    if let Some(hint) = hint {
+        prose::hang(&mut out, "hint: ", &escape::line(hint), 0, 6, style.width);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -37,6 +42,6 @@ mod tests {
 
     #[test]
     fn every_cause_is_said_once_and_escaped() {
-        assert_eq!(text(&Outer(Inner), &Style::PLAIN), "error: cannot read the plan: disk on ^[[31mfire\n");
+        assert_eq!(text(&Outer(Inner), None, &Style::PLAIN), "error: cannot read the plan: disk on ^[[31mfire\n");
     }
 }

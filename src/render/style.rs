@@ -49,7 +49,8 @@ impl Style {
             ColourChoice::Auto if env.get("TERM") == Some("dumb") || env.get("CLICOLOR") == Some("0") => false,
             ColourChoice::Auto => is_terminal,
         };
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env.get(name).filter(|v| !v.is_empty()));
+        let locale =
+            ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env.get(name).filter(|v| !v.is_empty()));
         let unicode = locale.is_none_or(|locale| {
             let locale = locale.to_ascii_lowercase();
             locale.contains("utf-8") || locale.contains("utf8")
@@ -73,6 +74,11 @@ impl Style {
         }
         .to_string()
     }
+}
+
+/// Stops the colour library from deciding for itself: [`Style::tint`] is asked for each stream.
+pub fn decide_for_all(styles: [Style; 2]) {
+    colored::control::set_override(styles.iter().any(|style| style.colour));
 }
 
 /// kubectl wraps prose at the largest of 120, 100 and 80 that fits; narrower terminals get what they have.

@@ -45,12 +45,16 @@ pub fn report(report: &Report, detail: Detail, style: &Style) -> String {
     out
 }
 
-fn is_quiet(target: &TargetReport) -> bool {
+/// Whether a larger report says a target in one line.
+pub(super) fn is_quiet(target: &TargetReport) -> bool {
     target.findings.is_empty() && target.verdict != Verdict::Failing
 }
 
 /// `2 failing, 1 issuing, 10 healthy`.
-fn tally(report: &Report) -> String {
+pub(super) fn tally(report: &Report) -> String {
+    if report.targets.is_empty() && !report.troubles.is_empty() {
+        return "nothing could be judged: what was asked for was refused or failed".into();
+    }
     if report.targets.is_empty() {
         return "nothing to diagnose: no cert-manager objects found".into();
     }

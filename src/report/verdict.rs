@@ -2,14 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{CertificateConditionType, Object};
-use crate::chain::IssuerView;
+use crate::api::CertificateConditionType;
 use crate::duration::human;
 use crate::engine::Stage;
 use crate::fact::Fact;
 use crate::facts::{Facts, gap};
 use crate::finding::Finding;
-use crate::objref::Kind;
 use crate::rule::Severity;
 
 /// How a target is. The order is from urgent to quiet.
@@ -45,7 +43,7 @@ impl Verdict {
         if worst == Some(Severity::Error) {
             return Self::Failing;
         }
-        let seen = subject(facts);
+        let seen = facts.subject();
         if !matches!(seen, Fact::Seen(())) {
             return Self::Unknown;
         }
@@ -73,39 +71,11 @@ fn is_good(facts: &Facts) -> bool {
     })
 }
 
-/// What is known of the object that was asked about.
-pub(super) fn subject(facts: &Facts) -> Fact<()> {
-    let chain = &facts.chain;
-    match chain.subject.kind {
-        Kind::Certificate => chain.certificate.clone().map(|_| ()),
-        Kind::Issuer | Kind::ClusterIssuer => chain.issuer.clone().map(|_| ()),
-        Kind::Secret if chain.certificate.seen().is_some() => Fact::Seen(()),
-        Kind::Secret => chain.secret.clone().map(|_| ()),
-        Kind::CertificateRequest | Kind::Order | Kind::Challenge if chain.in_flight().is_some() => Fact::Seen(()),
-        Kind::CertificateRequest
-        | Kind::Order
-        | Kind::Challenge
-        | Kind::Event
-        | Kind::Pod
-        | Kind::Service
-        | Kind::Ingress
-        | Kind::IngressClass
-        | Kind::HttpRoute
-        | Kind::Gateway
-        | Kind::Deployment
-        | Kind::Lease
-        | Kind::EndpointSlice => {
-            facts.inventory.missing(chain.subject.kind, chain.subject.namespace.as_deref(), Some(&chain.subject.name))
-        }
-    }
-}
-
 pub(super) fn headline(facts: &Facts, verdict: Verdict, findings: &[Finding]) -> String {
     match verdict {
-        Verdict::Failing => findings.first().map_or_else(
-            || facts.stage.words().to_owned(),
-            |finding| finding.summary.clone(),
-        ),
+        Verdict::Failing => {
+            findings.first().map_or_else(|| facts.stage.words().to_owned(), |finding| finding.summary.clone())
+        }
         Verdict::Unknown => unknown(facts),
         Verdict::Issuing => format!("the first certificate is being issued: {}", facts.stage.words()),
         Verdict::Renewing => {
@@ -117,49 +87,37 @@ pub(super) fn headline(facts: &Facts, verdict: Verdict, findings: &[Finding]) ->
 
 fn unknown(facts: &Facts) -> String {
     let subject = &facts.chain.subject;
-    match self::subject(facts) {
+    match facts.subject() {
         Fact::Absent => format!("{subject} does not exist"),
-        fact @ (Fact::Seen(()) | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => gap(&fact, subject.kind).why,
+        fact @ (Fact::Seen(()) | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => {
+            gap(&fact, subject.kind).why
+        }
     }
 }
 
 fn healthy(facts: &Facts) -> String {
-    match facts.chain.subject.kind {
-        Kind::Issuer | Kind::ClusterIssuer => match facts.chain.issuer.seen() {
-            Some(IssuerView::Builtin { .. } | IssuerView::External(_)) | None => "nothing is wrong: the issuer is ready".into(),
+    match &facts.chain.certificate {
+        Fact::Seen(_) => format!("nothing is wrong: {}", validity(facts)),
+        Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_) => match facts.chain.issuer.seen() {
+            Some(_) if facts.chain.requests.is_empty() => "nothing is wrong: the issuer is ready".into(),
+            Some(_) | None => "nothing is wrong that these objects show".into(),
         },
-        Kind::Certificate
-        | Kind::CertificateRequest
-        | Kind::Order
-        | Kind::Challenge
-        | Kind::Secret
-        | Kind::Event
-        | Kind::Pod
-        | Kind::Service
-        | Kind::Ingress
-        | Kind::IngressClass
-        | Kind::HttpRoute
-        | Kind::Gateway
-        | Kind::Deployment
-        | Kind::Lease
-        | Kind::EndpointSlice => format!("nothing is wrong: {}", validity(facts)),
     }
 }
 
-/// `valid for 59d, renews in 29d`.
+/// `the certificate is valid for 59d and renews in 29d`.
 fn validity(facts: &Facts) -> String {
-    let Some(certificate) = facts.chain.certificate.seen() else { return "no fault is visible".into() };
+    let Some(certificate) = facts.chain.certificate.seen() else { return "no Certificate is above it".into() };
     let until = |time: Timestamp| human(time.duration_since(facts.now));
     let Some(end) = certificate.status.not_after.as_ref().map(|time| time.0) else {
-        return format!("{} holds no certificate yet", certificate.spec.secret_name);
+        return format!("Secret {} holds no certificate yet", certificate.spec.secret_name);
     };
     if end.duration_since(facts.now) < SignedDuration::ZERO {
         return format!("the present one expired {} ago", human(facts.now.duration_since(end)));
     }
-    match &facts.stage {
-        Stage::Settled { renewal: Some(renewal) } => {
-            format!("the certificate is valid for {} and renews in {}", until(end), until(*renewal))
-        }
-        _ => format!("{} in {} is valid for {}", "the present one", certificate.objref().namespace.unwrap_or_default(), until(end)),
+    if let Stage::Settled { renewal: Some(renewal) } = facts.stage {
+        format!("the certificate is valid for {} and renews in {}", until(end), until(renewal))
+    } else {
+        format!("the present one is valid for {}", until(end))
     }
 }

@@ -43,7 +43,6 @@ pub static REGISTRY: &[&Rule] = &[
 
     // Http01
     &http01::NOT_FOUND,
-
     // Dns01
 
     // Scheduling

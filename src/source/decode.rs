@@ -110,9 +110,7 @@ fn take_object(objects: &mut Objects, api_version: &str, kind: &str, json: &str)
         Some(Kind::Deployment) => push(&mut objects.deployments, json),
         Some(Kind::Lease) => push(&mut objects.leases, json),
         Some(Kind::EndpointSlice) => push(&mut objects.endpoint_slices, json),
-        None if kind.ends_with("Issuer") => {
-            push::<ExternalIssuer>(&mut objects.external_issuers, json)
-        }
+        None if kind.ends_with("Issuer") => push::<ExternalIssuer>(&mut objects.external_issuers, json),
         None => Ok(()),
     }
 }

@@ -10,6 +10,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use crate::fact::Failure;
 use crate::inventory::Objects;
 
@@ -37,8 +39,6 @@ pub enum FilesError {
     Missing { path: PathBuf },
     #[error("cannot read {path:?}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot read standard input")]
-    Stdin { source: io::Error },
     #[error("standard input cannot be used for multiple arguments")]
     StdinTwice,
     #[error("{file}: line {line}, column {column}: {what}")]
@@ -57,6 +57,8 @@ pub enum FilesError {
 #[derive(Debug, Default)]
 pub struct Loaded {
     pub objects: Objects,
+    /// When the source was saved, if it says so (`kubectl-cert/manifest.json`, field `time`).
+    pub recorded: Option<Timestamp>,
 }
 
 /// Reads every path; `-` is standard input. A file that was named must be readable; one broken file in a folder or
@@ -69,10 +71,7 @@ pub fn load(paths: &[String], stdin: &mut dyn Read, limits: Limits) -> Result<Lo
             if std::mem::replace(&mut stdin_used, true) {
                 return Err(FilesError::StdinTwice);
             }
-            let bytes = reader.bounded(stdin, "standard input").map_err(|error| match error {
-                FilesError::Read { source, .. } => FilesError::Stdin { source },
-                other => other,
-            })?;
+            let bytes = reader.bounded(stdin, "standard input")?;
             reader.file("standard input", &bytes)?;
         } else {
             reader.path(Path::new(path))?;
@@ -91,9 +90,9 @@ struct Reader {
 impl Reader {
     fn path(&mut self, path: &Path) -> Result<(), FilesError> {
         let read = |source| FilesError::Read { path: path.to_owned(), source };
-        let metadata = fs::metadata(path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => FilesError::Missing { path: path.to_owned() },
-            _ => read(source),
+        let metadata = fs::metadata(path).map_err(|source| {
+            let is_missing = source.kind() == io::ErrorKind::NotFound;
+            if is_missing { FilesError::Missing { path: path.to_owned() } } else { read(source) }
         })?;
         if metadata.is_dir() {
             let before = self.files;
@@ -129,13 +128,10 @@ impl Reader {
 
     /// A file or standard input: an archive by its first bytes, else documents.
     fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
-        match archive::format(bytes) {
-            Some(format) => self.archive(format, name, bytes),
-            None => {
-                self.count(name)?;
-                self.documents(name, bytes)
-            }
+        if let Some(format) = archive::format(bytes) {
+            return self.archive(format, name, bytes);
         }
+        self.one_of_many(name, bytes)
     }
 
     fn archive(&mut self, format: archive::Format, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
@@ -153,6 +149,10 @@ impl Reader {
     }
 
     fn documents(&mut self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+        if name.ends_with(MANIFEST) {
+            self.loaded.recorded = self.loaded.recorded.max(recorded_time(bytes));
+            return Ok(());
+        }
         let unreadable = document::take(&mut self.loaded.objects, name, bytes)?;
         for object in unreadable {
             self.trouble(&format!("read {} in {name}", object.object), &object.why);
@@ -162,13 +162,11 @@ impl Reader {
 
     /// One bad file among many is a fact about the source; a limit ends the reading.
     fn note(&mut self, name: &str, outcome: Result<(), FilesError>) -> Result<(), FilesError> {
-        match outcome {
-            Err(error @ (FilesError::Syntax { .. } | FilesError::Read { .. })) => {
-                self.trouble(&format!("read {name}"), &error.to_string());
-                Ok(())
-            }
-            other => other,
+        if let Err(error @ (FilesError::Syntax { .. } | FilesError::Read { .. })) = outcome {
+            self.trouble(&format!("read {name}"), &error.to_string());
+            return Ok(());
         }
+        outcome
     }
 
     fn trouble(&mut self, asked: &str, said: &str) {
@@ -198,6 +196,13 @@ impl Reader {
         let limit = self.limits.files;
         if self.files > limit { Err(FilesError::TooMany { file: name.to_owned(), limit }) } else { Ok(()) }
     }
+}
+
+/// What a bundle of ours says about itself.
+const MANIFEST: &str = "kubectl-cert/manifest.json";
+
+fn recorded_time(manifest: &[u8]) -> Option<Timestamp> {
+    serde_json::from_slice::<serde_json::Value>(manifest).ok()?.get("time")?.as_str()?.parse().ok()
 }
 
 /// Whether a file's name says that it may hold objects.

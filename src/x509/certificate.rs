@@ -1,5 +1,7 @@
 //! Certificates and bundles of them.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use thiserror::Error;
@@ -134,6 +136,7 @@ impl Certificate {
         Ok(certificate)
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the extensions that matter here are few")]
     fn read(&mut self, extension: &X509Extension<'_>) -> Result<(), &'static str> {
         match extension.parsed_extension() {
             ParsedExtension::SubjectAlternativeName(names) => {
@@ -161,13 +164,14 @@ impl Certificate {
             ParsedExtension::CRLDistributionPoints(points) => {
                 for point in points.iter() {
                     let Some(DistributionPointName::FullName(names)) = &point.distribution_point else { continue };
-                    self.crl_urls.extend(names.iter().filter_map(|name| match name {
-                        GeneralName::URI(uri) => Some((*uri).to_owned()),
-                        _ => None,
-                    }));
+                    for name in names {
+                        if let GeneralName::URI(uri) = name {
+                            self.crl_urls.push((*uri).to_owned());
+                        }
+                    }
                 }
             }
-            ParsedExtension::ParseError { .. } => return Err("malformed extension"),
+            ParsedExtension::ParseError { .. } if is_read_by_go(extension) => return Err("malformed extension"),
             _ => {}
         }
         Ok(())
@@ -208,11 +212,32 @@ impl Certificate {
     }
 }
 
+/// The extensions that Go takes apart: a malformed one makes the certificate malformed.
+pub(super) fn is_read_by_go(extension: &X509Extension<'_>) -> bool {
+    const READ: [&str; 10] = [
+        "2.5.29.14",
+        "2.5.29.15",
+        "2.5.29.17",
+        "2.5.29.19",
+        "2.5.29.30",
+        "2.5.29.31",
+        "2.5.29.32",
+        "2.5.29.35",
+        "2.5.29.37",
+        "1.3.6.1.5.5.7.1.1",
+    ];
+    READ.contains(&extension.oid.to_id_string().as_str())
+}
+
 fn strip_zeros(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len().saturating_sub(1));
     &bytes[start..]
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }

@@ -18,7 +18,7 @@ pub(super) struct Element<'d> {
 }
 
 /// Reads elements one after the other; ends at the first that is cut off.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reader<'d>(pub &'d [u8]);
 
 impl<'d> Iterator for Reader<'d> {
@@ -60,15 +60,14 @@ fn split(data: &[u8]) -> Option<(Element<'_>, &[u8])> {
 /// Writes one element.
 pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
-    match u8::try_from(content.len()) {
-        Ok(short @ 0..=0x7f) => out.push(short),
-        Ok(_) | Err(_) => {
-            let length = content.len().to_be_bytes();
-            let start = length.iter().position(|byte| *byte != 0).unwrap_or(length.len() - 1);
-            // A length has at most eight bytes.
-            out.push(0x80 | u8::try_from(length.len() - start).unwrap_or(8));
-            out.extend(&length[start..]);
-        }
+    if let Ok(short @ 0..=0x7f) = u8::try_from(content.len()) {
+        out.push(short);
+    } else {
+        let length = content.len().to_be_bytes();
+        let start = length.iter().position(|byte| *byte != 0).unwrap_or(length.len() - 1);
+        // A length has at most eight bytes.
+        out.push(0x80 | u8::try_from(length.len() - start).unwrap_or(8));
+        out.extend(&length[start..]);
     }
     out.extend(content);
     out

@@ -138,6 +138,9 @@ pub enum DnError {
 
 fn literal_der(literal: &str) -> Result<Vec<u8>, DnError> {
     let mut relative = Vec::new();
+    if literal.trim().is_empty() {
+        return Ok(der::element(der::SEQUENCE, &[]));
+    }
     for attributes in split_unescaped(literal, &[',', ';']) {
         let mut encoded = Vec::new();
         for attribute in split_unescaped(attributes, &['+']) {
@@ -152,9 +155,6 @@ fn literal_der(literal: &str) -> Result<Vec<u8>, DnError> {
 }
 
 fn split_unescaped<'t>(text: &'t str, separators: &[char]) -> Vec<&'t str> {
-    if text.trim().is_empty() {
-        return Vec::new();
-    }
     let mut parts = Vec::new();
     let (mut start, mut escaping) = (0, false);
     for (at, char) in text.char_indices() {
@@ -190,6 +190,9 @@ fn is_printable(char: char) -> bool {
 
 fn unescape(raw: &str) -> Result<String, DnError> {
     let bad = || DnError::Escape(raw.to_owned());
+    if let Some(digits) = raw.strip_prefix('#') {
+        return encoded_text(digits).ok_or_else(bad);
+    }
     let mut out = Vec::new();
     let mut bytes = raw.trim_start().bytes().peekable();
     // A blank at the end counts only if it is escaped.
@@ -215,6 +218,13 @@ fn unescape(raw: &str) -> Result<String, DnError> {
     }
     out.truncate(keep);
     String::from_utf8(out).map_err(|_| bad())
+}
+
+/// The text in an element given in hexadecimal (RFC 4514 §2.4, `#` form).
+fn encoded_text(digits: &str) -> Option<String> {
+    let digits: Vec<u8> = digits.bytes().map(hex_digit).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks(2).map(|pair| Some(pair.first()? << 4 | pair.get(1)?)).collect::<Option<_>>()?;
+    String::from_utf8(Reader(&bytes).next()?.content.to_vec()).ok()
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
@@ -297,16 +307,43 @@ mod tests {
 
     #[test]
     fn literal_names_have_the_bytes_that_go_gives_them() {
-        // asn1.Marshal of the sequence for "CN=*.example.com,O=Shop".
-        let expected = b"\x30\x27\x31\x0d\x30\x0b\x06\x03\x55\x04\x0a\x13\x04Shop\x31\x16\x30\x14\x06\x03\x55\x04\x03\x0c\x0d*.example.com";
-        assert_eq!(literal_der("CN=*.example.com,O=Shop").unwrap(), expected);
-        assert_eq!(literal_der(r"CN=\c3\bc").unwrap(), literal_der("CN=ü").unwrap());
+        for (literal, hex) in [
+            (
+                "CN=*.example.com,O=Shop",
+                "3027310d300b060355040a130453686f703116301406035504030c0d2a2e6578616d706c652e636f6d",
+            ),
+            (
+                r"CN=web\, shop ,OU=A+O=B,DC=example,1.2.3.4=x\ ,C=DE",
+                "305d310b3009060355040613024445310b300906032a03041302782031173015060a0992268993f22c64011913076578616d706c6531143008060355040a1301423008060355040b13014131123010060355040313097765622c2073686f70",
+            ),
+            (r"CN=\c3\bc", "300d310b300906035504030c02c3bc"),
+            ("", "3000"),
+            ("CN= a=b ;O=x", "301a310a3008060355040a130178310c300a06035504031303613d62"),
+            ("CN=a@b.c, O=ü", "301d310b3009060355040a0c02c3bc310e300c06035504030c056140622e63"),
+            (" CN = a", "300c310a30080603550403130161"),
+            ("CN=", "300b3109300706035504031300"),
+            ("CN=a+CN=b", "301631143008060355040313016130080603550403130162"),
+            (r"CN=\ a", "300d310b3009060355040313022061"),
+            (r"CN=a\  ", "300d310b3009060355040313026120"),
+            ("CN=a  b  ,O=c", "301b310a3008060355040a130163310d300b0603550403130461202062"),
+            ("CN=#04024869", "300d310b3009060355040313024869"),
+        ] {
+            let expected: Vec<u8> = hex
+                .as_bytes()
+                .chunks(2)
+                .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+                .collect();
+            assert_eq!(literal_der(literal).unwrap(), expected, "{literal}");
+        }
     }
 
     #[test]
     fn what_is_no_name_is_refused() {
         assert_eq!(literal_der("CN"), Err(DnError::Incomplete));
         assert_eq!(literal_der("CN=a,"), Err(DnError::Incomplete));
+        assert_eq!(literal_der(r#"CN="a,b""#), Err(DnError::Incomplete));
+        assert_eq!(literal_der("POSTALCODE=1"), Err(DnError::UnknownType("POSTALCODE".into())));
+        assert_eq!(literal_der("CN=#0402"), Err(DnError::Escape("#0402".into())));
         assert_eq!(literal_der("cn=a"), Err(DnError::UnknownType("cn".into())));
         assert_eq!(literal_der(r"CN=a\"), Err(DnError::Escape(r"a\".into())));
         assert_eq!(literal_der(r"CN=a\zz"), Err(DnError::Escape(r"a\zz".into())));

@@ -6,6 +6,7 @@ use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer as _;
 
+use super::certificate::is_read_by_go;
 use super::key::PublicKey;
 use super::name::{AltNames, Name};
 use super::pem;
@@ -40,6 +41,7 @@ impl Request {
     }
 
     /// Decodes DER.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the extensions that matter here are few")]
     pub fn from_der(data: &[u8]) -> Result<Self, RequestError> {
         let (rest, parsed) = X509CertificationRequest::from_der(data).map_err(|_| RequestError::Malformed)?;
         if !rest.is_empty() {
@@ -65,7 +67,9 @@ impl Request {
                         request.usages.extend(usage::extended_key_usages(extension.value));
                     }
                     ParsedExtension::BasicConstraints(basic) => request.basic_ca = Some(basic.ca),
-                    ParsedExtension::ParseError { .. } => return Err(RequestError::Malformed),
+                    ParsedExtension::ParseError { .. } if is_read_by_go(extension) => {
+                        return Err(RequestError::Malformed);
+                    }
                     _ => {}
                 }
             }

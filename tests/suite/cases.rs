@@ -19,9 +19,9 @@ use serde::Deserialize;
 /// `expect.yaml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Expect {
+pub struct Expect {
     /// The time that the case is judged at.
-    now: jiff::Timestamp,
+    pub now: jiff::Timestamp,
     /// `certificate/shop/web` or `clusterissuer/letsencrypt`.
     about: String,
     verdict: String,
@@ -36,10 +36,10 @@ struct Expect {
     folded: Vec<String>,
 }
 
-struct Case {
-    name: String,
-    expect: Expect,
-    objects: Objects,
+pub struct Case {
+    pub name: String,
+    pub expect: Expect,
+    pub objects: Objects,
 }
 
 impl Case {
@@ -56,7 +56,7 @@ impl Case {
         Self { name, expect, objects: loaded.objects }
     }
 
-    fn all() -> Vec<Self> {
+    pub fn all() -> Vec<Self> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
         let mut folders: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
         folders.sort();
@@ -73,7 +73,7 @@ impl Case {
         }
     }
 
-    fn judge(&self, objects: Objects) -> TargetReport {
+    pub fn judge(&self, objects: Objects) -> TargetReport {
         let inventory = Inventory::new(objects);
         TargetReport::judge(&Facts::new(&inventory, Chain::of(&inventory, &self.subject()), self.expect.now))
     }

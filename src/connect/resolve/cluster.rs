@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use super::{Trust, given};
-use crate::connect::files::Files;
+use crate::connect::files::{Files, why_unread};
 use crate::connect::flags::Flags;
 use crate::connect::refusal::ConnectError;
 
@@ -58,9 +58,12 @@ pub(super) fn trust(cluster: &Cluster, name: &str, files: &impl Files, problems:
         (Some(data), _) => STANDARD
             .decode(data.trim())
             .map_err(|err| format!("unable to decode certificate-authority-data for {name} due to {err}")),
-        (None, Some(file)) => files
-            .read(Path::new(file))
-            .map_err(|err| format!("unable to read certificate-authority {file} for {name} due to {err}")),
+        (None, Some(file)) => files.read(Path::new(file)).map_err(|err| {
+            format!(
+                "unable to read certificate-authority {file} for {name} due to {}",
+                why_unread(Path::new(file), &err)
+            )
+        }),
     };
     let roots = pem.and_then(|pem| {
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();

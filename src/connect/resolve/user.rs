@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::ExposeSecret;
 
 use super::{Identity, given};
-use crate::connect::files::Files;
+use crate::connect::files::{Files, why_unread};
 use crate::connect::flags::Flags;
 
 /// The versions of the plugin protocol that client-go still speaks.
@@ -140,9 +140,9 @@ fn pem(what: &str, data: Option<&str>, file: Option<&str>, files: &impl Files) -
         (Some(data), _) => {
             STANDARD.decode(data.trim()).map_err(|err| format!("unable to decode {what}-data due to {err}"))
         }
-        (None, Some(file)) => {
-            files.read(Path::new(file)).map_err(|err| format!("unable to read {what} {file} due to {err}"))
-        }
+        (None, Some(file)) => files
+            .read(Path::new(file))
+            .map_err(|err| format!("unable to read {what} {file} due to {}", why_unread(Path::new(file), &err))),
         (None, None) => Err(format!("no {what}")),
     }
 }

@@ -101,12 +101,19 @@ func (c *child) pid() int {
 	return c.cmd.Process.Pid
 }
 
-// said waits until the log of this run holds the words.
+// said waits until the log of this run holds the words, or the program ended without saying them.
 func (c *child) said(ctx context.Context, words string) error {
-	return until(ctx, fmt.Sprintf("%s to say %q", c.name, words), func() bool {
+	found := false
+	err := until(ctx, fmt.Sprintf("%s to say %q", c.name, words), func() bool {
+		alive := c.pid() != 0
 		text, err := os.ReadFile(c.log)
-		return err == nil && int64(len(text)) >= c.logFrom && bytes.Contains(text[c.logFrom:], []byte(words))
+		found = err == nil && int64(len(text)) >= c.logFrom && bytes.Contains(text[c.logFrom:], []byte(words))
+		return found || !alive
 	})
+	if err == nil && !found {
+		return fmt.Errorf("%s ended at once; its log ends:\n%s", c.name, tail(c.log))
+	}
+	return err
 }
 
 // until polls a condition every 20 ms for at most 60 s.
@@ -134,14 +141,17 @@ func tail(path string) string {
 	return string(text)
 }
 
+// programs whose file is named otherwise than the part of the lab.
+var programs = map[string]string{
+	"apiserver": "kube-apiserver", "manager": "kube-controller-manager", "challtestsrv": "pebble-challtestsrv",
+}
+
 func (l *lab) child(name string, args ...string) *child {
-	c := &child{name: name, path: filepath.Join(l.bin, name), args: args, log: filepath.Join(l.dir, "logs", name+".log")}
-	if name == "challtestsrv" {
-		c.path = filepath.Join(l.bin, "pebble-challtestsrv")
+	program := name
+	if other, ok := programs[name]; ok {
+		program = other
 	}
-	if name == "apiserver" {
-		c.path = filepath.Join(l.bin, "kube-apiserver")
-	}
+	c := &child{name: name, path: filepath.Join(l.bin, program), args: args, log: filepath.Join(l.dir, "logs", name+".log")}
 	l.children[name] = c
 	return c
 }

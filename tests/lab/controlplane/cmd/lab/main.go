@@ -27,7 +27,8 @@ const usage = `usage:
   lab do --dir D COMMAND...   send one command to a running lab and print its answer
 commands:
   controllers stop | controllers start [FLAGS]      FLAGS of the controllers program; none: those of the last start
-  etcd|apiserver|pebble|challtestsrv stop | start   Pebble forgets its accounts when it ends
+  etcd|apiserver|manager|pebble|challtestsrv stop | start
+                                                    Pebble forgets its accounts when it ends
   solver on | off | wrong-body                      what the solver helper registers for each HTTP-01 challenge
   front pass | wrong-body | status:CODE | redirect:URL | hang [self-check|ca|all]
                                                     what port 80 does, to cert-manager's self-check, to the CA or to all
@@ -72,6 +73,7 @@ type options struct {
 	eab         bool
 	backend     string
 	profiles    string
+	collect     bool
 }
 
 func up(args []string) error {
@@ -90,6 +92,7 @@ func up(args []string) error {
 	flags.BoolVar(&o.issuers, "issuers", false, "apply the standard ClusterIssuers at once")
 	flags.BoolVar(&o.detached, "detached", false, "do not end when standard input closes")
 	flags.StringVar(&o.blocked, "blocked-domains", "blocked-domain.example", "domains that Pebble refuses, by commas")
+	flags.BoolVar(&o.collect, "garbage-collector", true, "run the garbage collector, namespace and role aggregation controllers of Kubernetes")
 	flags.StringVar(&o.profiles, "profiles", "default", "profiles that Pebble offers, by commas; of several it picks one at random for an order that names none; shortlived lasts 6 days, others 90")
 	flags.BoolVar(&o.eab, "eab", false, "Pebble wants external account binding (key id kid-1)")
 	if err := flags.Parse(args); err != nil {
@@ -105,7 +108,7 @@ func up(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	ctx, fail := context.WithCancelCause(ctx)
-	l, err := newLab(o, fail)
+	l, err := newLab(o, func(err error) { fail(partFailure{err}) })
 	if err != nil {
 		return err
 	}
@@ -119,7 +122,7 @@ func up(args []string) error {
 		}()
 	}
 	if err := l.start(ctx); err != nil {
-		return err
+		return ending(ctx, err)
 	}
 	if err := l.listen(lines); err != nil {
 		return err
@@ -128,10 +131,7 @@ func up(args []string) error {
 	for {
 		select {
 		case <-ctx.Done():
-			if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-				return cause
-			}
-			return nil
+			return ending(ctx, nil)
 		case r := <-lines:
 			if strings.TrimSpace(r.line) == "quit" {
 				printJSON(r.out, reply{OK: true})
@@ -140,6 +140,22 @@ func up(args []string) error {
 			printJSON(r.out, l.obey(ctx, r.line))
 			close(r.done)
 		}
+	}
+}
+
+// partFailure is the end of a part without which the lab is nothing.
+type partFailure struct{ error }
+
+// ending tells why the lab ends: nothing to complain of when someone asked for it, else the part that failed or err.
+func ending(ctx context.Context, err error) error {
+	var part partFailure
+	switch {
+	case errors.As(context.Cause(ctx), &part):
+		return part
+	case ctx.Err() != nil:
+		return nil
+	default:
+		return err
 	}
 }
 

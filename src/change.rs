@@ -1,0 +1,4 @@
+//! Changes to a cluster: planned as a value, applied only with consent.
+
+pub mod apply;
+pub mod plan;

@@ -1,0 +1,133 @@
+//! The table of certificates, laid out as kubectl lays out its tables.
+
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableStyle, Width};
+use jiff::Timestamp;
+
+use super::escape;
+use super::style::{Style, Tint};
+use crate::duration::human;
+use crate::report::row::{Row, Urgency};
+
+/// Which columns to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each column group is there or not")]
+pub struct Columns {
+    /// NAMESPACE in front.
+    pub namespace: bool,
+    /// SECRET, NAMES, REVISION, NEXT TRY and MESSAGE behind.
+    pub wide: bool,
+    /// LABELS last.
+    pub labels: bool,
+    pub headers: bool,
+}
+
+/// The rows in the order given; nothing at all where there are none.
+pub fn certificates(rows: &[Row], columns: Columns, now: Timestamp, style: &Style) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = empty_table();
+    if columns.headers {
+        table.add_row(headers(columns));
+    }
+    for row in rows {
+        table.add_row(cells(row, columns, now));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 3));
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(6)));
+        column.set_cell_alignment(CellAlignment::Left);
+    }
+    let text = table.trim_fmt();
+    let skipped = usize::from(columns.headers);
+    let mut out = String::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim_end();
+        // A row is coloured as a whole, after the layout: colour codes in cells would count as width.
+        match index.checked_sub(skipped).and_then(|index| rows.get(index)) {
+            Some(row) => out.push_str(&match tint(row.urgency) {
+                Some(tint) => style.tint(tint, line),
+                None => line.to_owned(),
+            }),
+            None => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn empty_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::default());
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+fn headers(columns: Columns) -> Vec<&'static str> {
+    let mut headers = vec!["NAME", "READY", "STAGE", "ISSUER", "EXPIRES", "RENEWS", "AGE"];
+    if columns.namespace {
+        headers.insert(0, "NAMESPACE");
+    }
+    if columns.wide {
+        headers.extend(["SECRET", "NAMES", "REVISION", "NEXT TRY", "MESSAGE"]);
+    }
+    if columns.labels {
+        headers.push("LABELS");
+    }
+    headers
+}
+
+fn cells(row: &Row, columns: Columns, now: Timestamp) -> Vec<String> {
+    let none = || "<none>".to_owned();
+    let mut cells = vec![
+        escape::cell(&row.name),
+        row.ready.as_deref().map_or_else(|| "<unknown>".to_owned(), escape::cell),
+        row.stage.to_owned(),
+        escape::cell(&row.issuer),
+        row.expires.map_or_else(none, |at| expiry(at, now)),
+        row.renews.map_or_else(none, |at| relative(at, now)),
+        row.created.map_or_else(|| "<unknown>".to_owned(), |at| human(now.duration_since(at))),
+    ];
+    if columns.namespace {
+        cells.insert(0, escape::cell(&row.namespace));
+    }
+    if columns.wide {
+        let names = if row.names.is_empty() { none() } else { escape::cell(&row.names.join(",")) };
+        let message = if row.message.is_empty() { none() } else { escape::cell(&row.message) };
+        cells.extend([
+            escape::cell(&row.secret),
+            names,
+            row.revision.map_or_else(none, |revision| revision.to_string()),
+            row.next_try.map_or_else(none, |at| relative(at, now)),
+            message,
+        ]);
+    }
+    if columns.labels {
+        let labels: Vec<_> = row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        cells.push(if labels.is_empty() { none() } else { escape::cell(&labels.join(",")) });
+    }
+    cells
+}
+
+/// `in 29d` or `expired 3d ago`.
+pub fn expiry(at: Timestamp, now: Timestamp) -> String {
+    if at < now { format!("expired {} ago", human(now.duration_since(at))) } else { relative(at, now) }
+}
+
+/// `in 29d` or `3d ago`.
+pub fn relative(at: Timestamp, now: Timestamp) -> String {
+    if at < now {
+        format!("{} ago", human(now.duration_since(at)))
+    } else {
+        format!("in {}", human(at.duration_since(now)))
+    }
+}
+
+fn tint(urgency: Urgency) -> Option<Tint> {
+    match urgency {
+        Urgency::Expired | Urgency::Failed => Some(Tint::Bad),
+        Urgency::NotReady | Urgency::RenewalFailed => Some(Tint::Warn),
+        Urgency::Issuing | Urgency::RenewalDue => Some(Tint::Busy),
+        Urgency::Quiet => None,
+    }
+}

@@ -1,0 +1,98 @@
+//! One certificate's chain as a tree.
+
+use jiff::Timestamp;
+
+use super::style::{Style, Tint};
+use super::table::relative;
+use super::{escape, prose};
+use crate::duration::human;
+use crate::report::tree::{Detail, Node, Tone, Tree};
+
+/// The whole tree; the first two lines are the answer.
+pub fn text(tree: &Tree, style: &Style) -> String {
+    let mut out = String::new();
+    let object = escape::line(&tree.subject.to_string());
+    let answer = format!("{}; {} ({})", escape::line(&tree.root.state), tree.stage.words(), tree.stage.id());
+    prose::hang(&mut out, &format!("{object}: "), &answer, 0, 2, style.width);
+    let what = escape::line(&tree.next.what);
+    let next = match tree.next.at {
+        Some(at) => format!("{}, at {at}: {what}", relative(at, tree.now)),
+        None => what,
+    };
+    prose::hang(&mut out, "Next: ", &next, 0, 6, style.width);
+    out.push('\n');
+    node(&mut out, &tree.root, tree.now, "", "", style);
+    out
+}
+
+fn node(out: &mut String, node: &Node, now: Timestamp, lead: &str, under: &str, style: &Style) {
+    let mark = style.tint(tint(node.tone), mark(node.tone, style));
+    let title = style.tint(Tint::Strong, &escape::line(&node.title));
+    out.push_str(&format!("{lead}{mark} {title}  {}\n", escape::line(&node.state)));
+    let below = if node.children.is_empty() { " " } else { branch(style).down };
+    let width = node.details.iter().map(|detail| detail.label.chars().count()).max().unwrap_or(0);
+    for detail in &node.details {
+        self::detail(out, detail, now, &format!("{under}{below}   "), width, style);
+    }
+    for (index, child) in node.children.iter().enumerate() {
+        let branch = branch(style);
+        let is_last = index + 1 == node.children.len();
+        let (elbow, down) = if is_last { (branch.last, "   ") } else { (branch.more, branch.down_wide) };
+        self::node(out, child, now, &format!("{under}{elbow}"), &format!("{under}{down}"), style);
+    }
+}
+
+fn detail(out: &mut String, detail: &Detail, now: Timestamp, lead: &str, width: usize, style: &Style) {
+    let age =
+        detail.at.map(|at| if at > now { relative(at, now) } else { format!("{} ago", human(now.duration_since(at))) });
+    let text = match age {
+        Some(age) if detail.text.is_empty() => age,
+        Some(age) => format!("{} ({age})", escape::line(&detail.text)),
+        None => escape::line(&detail.text),
+    };
+    let label = format!("{:width$}", escape::line(&detail.label));
+    let indent = lead.chars().count() + width + 2;
+    let mut lines = String::new();
+    prose::wrap(&mut lines, &text, 0, style.width.saturating_sub(indent).max(24));
+    for (index, line) in lines.lines().enumerate() {
+        let label = if index == 0 { style.tint(Tint::Faint, &label) } else { " ".repeat(width) };
+        out.push_str(format!("{lead}{label}  {line}").trim_end());
+        out.push('\n');
+    }
+}
+
+struct Branch {
+    more: &'static str,
+    last: &'static str,
+    down: &'static str,
+    down_wide: &'static str,
+}
+
+fn branch(style: &Style) -> Branch {
+    if style.unicode {
+        Branch { more: "├─ ", last: "└─ ", down: "│", down_wide: "│  " }
+    } else {
+        Branch { more: "|- ", last: "`- ", down: "|", down_wide: "|  " }
+    }
+}
+
+fn mark(tone: Tone, style: &Style) -> &'static str {
+    match (tone, style.unicode) {
+        (Tone::Good, true) => "√",
+        (Tone::Busy, true) => "…",
+        (Tone::Bad, true) => "×",
+        (Tone::Unknown, _) => "?",
+        (Tone::Good, false) => "ok",
+        (Tone::Busy, false) => "..",
+        (Tone::Bad, false) => "!!",
+    }
+}
+
+fn tint(tone: Tone) -> Tint {
+    match tone {
+        Tone::Good => Tint::Good,
+        Tone::Busy => Tint::Busy,
+        Tone::Bad => Tint::Bad,
+        Tone::Unknown => Tint::Warn,
+    }
+}

@@ -1,0 +1,149 @@
+//! A whole namespace or cluster, page by page.
+
+use std::collections::BTreeSet;
+
+use super::pages::{each_page, encoded};
+use super::{Ask, Gather};
+use crate::api::Object;
+use crate::connect::{Accept, RequestError, Session};
+use crate::objref::{Kind, ObjRef};
+
+/// How much of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Breadth {
+    Namespace(String),
+    Cluster,
+}
+
+/// The chart's labels of cert-manager's Deployments and Pods.
+pub const WORKLOADS: &str = "app.kubernetes.io/component in (controller,webhook,cainjector)";
+
+/// The kinds that a diagnosis of a whole namespace reads.
+const KINDS: [Kind; 12] = [
+    Kind::Certificate,
+    Kind::CertificateRequest,
+    Kind::Order,
+    Kind::Challenge,
+    Kind::Issuer,
+    Kind::ClusterIssuer,
+    Kind::Secret,
+    Kind::Event,
+    Kind::Ingress,
+    Kind::IngressClass,
+    Kind::Pod,
+    Kind::Service,
+];
+
+impl Gather<'_> {
+    /// Reads every kind of a namespace or of the cluster, then what that list of questions could not name.
+    pub async fn sweep(&mut self, breadth: &Breadth) -> Result<(), RequestError> {
+        let namespace = breadth.namespace();
+        let asks = KINDS
+            .into_iter()
+            .map(|kind| {
+                let namespace = namespace.filter(|_| kind.is_namespaced()).map(str::to_owned);
+                Ask::List { kind, namespace, selector: selector(kind).to_owned() }
+            })
+            .chain([Ask::List { kind: Kind::Deployment, namespace: None, selector: WORKLOADS.to_owned() }])
+            .collect();
+        self.wave(asks).await?;
+        let second = self.secrets_not_listed().into_iter().map(Ask::get).chain(self.around_workloads()).collect();
+        self.wave(second).await
+    }
+
+    /// The Secrets that Certificates name and that do not carry cert-manager's label: made by hand, or not there.
+    fn secrets_not_listed(&self) -> BTreeSet<ObjRef> {
+        /// More than these would be a namespace at the very start of its issuances; each is a request of its own.
+        const MOST: usize = 200;
+        let listed: BTreeSet<ObjRef> = self.objects.secrets.iter().map(Object::objref).collect();
+        let named = self
+            .objects
+            .certificates
+            .iter()
+            .map(|certificate| ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name));
+        named.filter(|secret| !listed.contains(secret)).take(MOST).collect()
+    }
+
+    /// Pods, Leases and EndpointSlices of cert-manager's own Deployments.
+    fn around_workloads(&self) -> Vec<Ask> {
+        let namespaces: BTreeSet<&str> = self.objects.deployments.iter().filter_map(Object::namespace).collect();
+        let mut asks = Vec::new();
+        for namespace in namespaces {
+            let list = |kind: Kind, selector: &str| Ask::List {
+                kind,
+                namespace: Some(namespace.to_owned()),
+                selector: selector.to_owned(),
+            };
+            asks.push(list(Kind::Pod, WORKLOADS));
+            asks.push(list(Kind::EndpointSlice, ""));
+            asks.push(list(Kind::Lease, ""));
+        }
+        if !asks.is_empty() {
+            for lease in ["cert-manager-controller", "cert-manager-cainjector-leader-election"] {
+                asks.push(Ask::get(ObjRef::new(Kind::Lease, Some("kube-system"), lease)));
+            }
+        }
+        asks
+    }
+}
+
+/// Which objects of a kind are of interest.
+fn selector(kind: Kind) -> &'static str {
+    if [Kind::Pod, Kind::Service].contains(&kind) {
+        "acme.cert-manager.io/http01-solver=true"
+    } else if kind == Kind::Secret {
+        "controller.cert-manager.io/fao=true"
+    } else {
+        ""
+    }
+}
+
+impl Breadth {
+    /// The one namespace, if it is one.
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Namespace(namespace) => Some(namespace),
+            Self::Cluster => None,
+        }
+    }
+}
+
+/// The query of a list with selectors, as [`Sweep::new`] takes it.
+pub fn query(labels: Option<&str>, fields: Option<&str>) -> String {
+    let part =
+        |name: &str, text: Option<&str>| text.map(|text| format!("&{name}={}", encoded(text))).unwrap_or_default();
+    part("labelSelector", labels) + &part("fieldSelector", fields)
+}
+
+/// A list that is handed on page by page, so that no more than one page is held.
+pub struct Sweep<'s> {
+    session: &'s Session,
+    kind: Kind,
+    namespace: Option<String>,
+    query: String,
+}
+
+impl<'s> Sweep<'s> {
+    /// `query` is what stands behind `?limit=N`, such as `&labelSelector=...`, encoded.
+    pub fn new(session: &'s Session, kind: Kind, breadth: &Breadth, query: String) -> Self {
+        Self { session, kind, namespace: breadth.namespace().map(str::to_owned), query }
+    }
+
+    /// Calls `take` with each page's JSON.
+    pub async fn pages(&self, take: &mut dyn FnMut(&[u8])) -> Result<(), RequestError> {
+        let mut requests = 0;
+        let namespace = self.namespace.as_deref();
+        let read = each_page(self.session, self.kind, namespace, &self.query, Accept::Json, &mut requests, take).await;
+        match read {
+            // CRDs before cert-manager 1.20 and Kubernetes before 1.31 select by name and namespace only; the caller
+            // chooses among the objects itself in any case.
+            Err(RequestError::ServerStatus { status }) if status.message.contains("field label not supported") => {
+                let without: String =
+                    self.query.split_inclusive('&').filter(|part| !part.starts_with("fieldSelector")).collect();
+                let without = without.trim_end_matches('&');
+                each_page(self.session, self.kind, namespace, without, Accept::Json, &mut requests, take).await
+            }
+            other => other,
+        }
+    }
+}
