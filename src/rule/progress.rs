@@ -92,11 +92,10 @@ fn issuance_stalled(facts: &Facts) -> Judgement {
     let patience = patience(&facts.stage).ok_or(Withheld::NotApplicable)?;
     let began = facts.issuance_began().or_else(|| facts.chain.certificate.seen().and_then(|c| c.created()));
     let Some(began) = began.filter(|began| facts.since(*began) > patience) else { return Ok(vec![]) };
-    let finding = ISSUANCE_STALLED.on(deepest(facts)).says(format!(
-        "nothing has moved for {}: {}",
-        human(facts.since(began)),
-        facts.stage.words()
-    ));
+    let finding = ISSUANCE_STALLED
+        .on(deepest(facts))
+        .says(format!("nothing has moved for {}: {}", human(facts.since(began)), facts.stage.words()))
+        .evidence(Witness::Computed, format!("the issuance was due at {began}"));
     Ok(vec![with_words(finding, facts)])
 }
 
