@@ -115,9 +115,11 @@ mod specimen {
             if component == "controller" { "cert-manager".to_owned() } else { format!("cert-manager-{component}") };
         format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: cert-manager, \
-             creationTimestamp: '2026-11-20T00:00:00Z'}}\nspec:\n  replicas: {wanted}\n  selector: {{matchLabels: {{app: {name}}}}}\n  \
+             creationTimestamp: '2026-11-20T00:00:00Z'}}\nspec:\n  replicas: {wanted}\n  selector: \
+             {{matchLabels: {{app: {name}}}}}\n  \
              template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec:\n      containers:\n      - {{name: c, \
-             image: 'quay.io/jetstack/cert-manager-{component}:v1.21.0'}}\nstatus: {{replicas: {wanted}, availableReplicas: {available}}}\n"
+             image: 'quay.io/jetstack/cert-manager-{component}:v1.21.0'}}\nstatus: {{replicas: {wanted}, \
+             availableReplicas: {available}}}\n"
         )
     }
 
@@ -126,8 +128,10 @@ mod specimen {
         let name =
             if component == "controller" { "cert-manager".to_owned() } else { format!("cert-manager-{component}") };
         format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}-7d4b, namespace: cert-manager, labels: {{app: {name}}}}}\n\
-             spec: {{containers: []}}\nstatus:\n  phase: Running\n  containerStatuses:\n  - {{name: c, image: x, imageID: x, ready: false, \
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}-7d4b, namespace: cert-manager, labels: {{app: \
+             {name}}}}}\n\
+             spec: {{containers: []}}\nstatus:\n  phase: Running\n  containerStatuses:\n  - {{name: c, image: x, \
+             imageID: x, ready: false, \
              restartCount: 9, {container}}}\n"
         )
     }
@@ -136,7 +140,8 @@ mod specimen {
     pub fn lease(name: &str, namespace: &str, renewed: &str) -> String {
         format!(
             "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
-             spec: {{holderIdentity: pod-external-cert-manager-controller, leaseDurationSeconds: 60, renewTime: '{renewed}'}}\n"
+             spec: {{holderIdentity: pod-external-cert-manager-controller, leaseDurationSeconds: 60, renewTime: \
+             '{renewed}'}}\n"
         )
     }
 }

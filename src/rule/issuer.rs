@@ -70,7 +70,7 @@ fn waited_for<'f, 'i>(facts: &'f Facts<'i>) -> Result<&'f IssuerView<'i>, Withhe
         return Err(Withheld::NotApplicable);
     }
     facts.issuer().map_err(|withheld| match withheld {
-        Withheld::Undetermined(_) if !stands_at_issuer(facts) => Withheld::NotApplicable,
+        Withheld::Undetermined(_) if !stands_at_issuer(facts) || is_said_missing(facts) => Withheld::NotApplicable,
         Withheld::NotApplicable | Withheld::Undetermined(_) => withheld,
     })
 }
@@ -99,6 +99,11 @@ fn is_waiting(facts: &Facts) -> bool {
             | Stage::OrderFailed
             | Stage::ChallengeFailed => true,
         }
+}
+
+/// Whether the controller has said that there is no such issuer: then nothing hangs on its state.
+fn is_said_missing(facts: &Facts) -> bool {
+    request_words(facts).is_some_and(|words| words.starts_with("Referenced \"") && words.contains("not found: "))
 }
 
 fn is_subject(facts: &Facts) -> bool {

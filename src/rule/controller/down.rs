@@ -71,7 +71,10 @@ fn unavailable(workload: &Workload, stands: &str) -> Finding {
     let finding = CONTROLLER_DOWN
         .on(object.clone())
         .says(format!("the cert-manager controller does not run: {object} {}", trouble.what))
-        .because("Every step of an issuance is taken by the controller: without it nothing is triggered, signed, stored or renewed.");
+        .because(
+            "Every step of an issuance is taken by the controller: without it nothing is triggered, signed, \
+         stored or renewed.",
+        );
     let finding =
         trouble.evidence.into_iter().fold(finding, |finding, (witness, words)| finding.evidence(witness, words));
     finding.evidence(Witness::Computed, stands).fix(trouble.fix)
@@ -84,7 +87,8 @@ fn without_leader(facts: &Facts, lease: &Lease, renewed: Timestamp, workloads: &
         .on(lease.objref())
         .says(format!("no cert-manager controller is at work: its Lease was last renewed {ago} ago"))
         .because(
-            "The controller that leads renews this Lease every 15 seconds. Without a leader nothing is triggered, signed, \
+            "The controller that leads renews this Lease every 15 seconds. Without a leader nothing is \
+             triggered, signed, \
              stored or renewed.",
         )
         .evidence(Witness::Spec(Kind::Lease, "renewTime"), renewed.to_string())
@@ -150,19 +154,29 @@ fn controller_oom(facts: &Facts) -> Judgement {
     Ok(vec![
         CONTROLLER_OOM
             .on(object.clone())
-            .says(format!("the cert-manager controller runs out of memory: Pod {} was killed {} times", pod.name(), container.restart_count))
+            .says(format!(
+                "the cert-manager controller runs out of memory: Pod {} was killed {} \
+             times",
+                pod.name(),
+                container.restart_count
+            ))
             .because(
-                "It starts from the beginning after each death, and reads every certificate and many Secrets before it works. \
+                "It starts from the beginning after each death, and reads every certificate and many Secrets \
+                 before it works. \
                  With too little memory it never gets to work.",
             )
             .evidence(Witness::Status(Kind::Pod, "lastState"), ended)
             .evidence(Witness::Spec(Kind::Deployment, "resources.limits.memory"), limit.unwrap_or_default())
             .fix(Fix::command(
                 "give it more memory",
-                format!("kubectl set resources deployment {name}{namespace} --requests=memory=512Mi --limits=memory=1Gi"),
+                format!(
+                    "kubectl set resources deployment {name}{namespace} --requests=memory=512Mi \
+                 --limits=memory=1Gi"
+                ),
             ))
             .fix(Fix::command(
-                "and see whether the feature gate SecretsFilteredCaching is switched off: it keeps foreign Secrets out of memory",
+                "and see whether the feature gate SecretsFilteredCaching is switched off: it keeps foreign \
+                 Secrets out of memory",
                 format!("kubectl get deployment {name}{namespace} -o yaml | grep feature-gates"),
             )),
     ])
@@ -185,7 +199,8 @@ pub static CAINJECTOR_CRASHING: Rule = Rule {
 fn cainjector_crashing(facts: &Facts) -> Judgement {
     let workload = asked(facts, Component::CaInjector).ok_or(Withheld::NotApplicable)?;
     let object = workload.deployment.objref();
-    let why = "The cainjector writes the CA into cert-manager's own webhook configuration. When that CA is renewed and the \
+    let why = "The cainjector writes the CA into cert-manager's own webhook configuration. When that CA is \
+     renewed and the \
                cainjector is not there, the API server refuses every certificate, request and issuer.";
     let finding = CAINJECTOR_CRASHING.on(object.clone()).because(why);
     let (name, namespace) = (&object.name, object.namespace_flag());
@@ -284,7 +299,8 @@ mod tests {
 
     #[test]
     fn the_reason_that_it_is_down_is_named() {
-        let crash = "state: {waiting: {reason: CrashLoopBackOff, message: back-off 5m0s}}, lastState: {terminated: {exitCode: 1, \
+        let crash = "state: {waiting: {reason: CrashLoopBackOff, message: back-off 5m0s}}, lastState: \
+         {terminated: {exitCode: 1, \
                      reason: Error, message: 'unknown flag: --enable-foo'}}";
         let image = "state: {waiting: {reason: ImagePullBackOff, message: not found}}";
         for (specimen, words) in [

@@ -51,14 +51,25 @@ fn two_cert_managers(facts: &Facts) -> Judgement {
             .on(two.clone())
             .says(format!("two cert-manager controllers are at work: {one} and {two}"))
             .because(
-                "Each elects its own leader, so both work on every certificate: requests come twice, updates collide, and one \
+                "Each elects its own leader, so both work on every certificate: requests come twice, updates \
+                 collide, and one \
                  removes the solver of the other.",
             )
             .evidence(
                 Witness::Spec(Kind::Deployment, "template"),
                 format!("--leader-election-namespace is {} and {}", leads(first), leads(second)),
             )
-            .evidence(Witness::Computed, doubled.map(|revision| format!("revision {revision} has two requests")).unwrap_or_default())
+            .evidence(
+                Witness::Computed,
+                doubled
+                    .map(|revision| {
+                        format!(
+                            "revision {revision} has two \
+             requests"
+                        )
+                    })
+                    .unwrap_or_default(),
+            )
             .fix(Fix::command("see which release each belongs to", "helm list -A | grep cert-manager"))
             .fix(Fix::command(
                 "stop the one that is not wanted, then uninstall it without its CRDs",

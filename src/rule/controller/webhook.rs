@@ -81,10 +81,20 @@ fn no_endpoints(facts: &Facts) -> Judgement {
     Ok(vec![
         finding
             .says(format!("the Service of cert-manager's webhook has no endpoint, though {object} runs"))
-            .evidence(Witness::Computed, format!("no ready endpoint in {}", slices.iter().map(|slice| slice.name()).collect::<Vec<_>>().join(", ")))
+            .evidence(
+                Witness::Computed,
+                format!(
+                    "no ready endpoint in \
+             {}",
+                    slices.iter().map(|slice| slice.name()).collect::<Vec<_>>().join(", ")
+                ),
+            )
             .fix(Fix::command(
                 "compare the Service's selector with the labels of the Pods",
-                format!("kubectl get service {name}{namespace} -o jsonpath='{{.spec.selector}}' && kubectl get pods{namespace} --show-labels"),
+                format!(
+                    "kubectl get service {name}{namespace} -o jsonpath='{{.spec.selector}}' && kubectl get \
+                 pods{namespace} --show-labels"
+                ),
             )),
     ])
 }
@@ -148,12 +158,24 @@ fn single_replica(facts: &Facts) -> Judgement {
         SINGLE_REPLICA
             .on(object.clone())
             .says(format!("{object} has one replica: writes fail while its node is drained or it is upgraded"))
-            .because("Nothing is wrong now. The API server refuses writes to certificates and issuers whenever the webhook is away.")
+            .because(
+                "Nothing is wrong now. The API server refuses writes to certificates and issuers whenever \
+             the webhook is away.",
+            )
             .evidence(Witness::Spec(Kind::Deployment, "replicas"), "1")
-            .fix(Fix::command("run two; with Helm set webhook.replicaCount", format!("kubectl scale deployment {name}{namespace} --replicas=2")))
+            .fix(Fix::command(
+                "run two; with Helm set webhook.replicaCount",
+                format!(
+                    "kubectl scale deployment \
+             {name}{namespace} --replicas=2"
+                ),
+            ))
             .fix(Fix::command(
                 "and keep one of them through drains",
-                format!("kubectl create poddisruptionbudget {name}{namespace} --selector=app.kubernetes.io/component=webhook --min-available=1"),
+                format!(
+                    "kubectl create poddisruptionbudget {name}{namespace} \
+                 --selector=app.kubernetes.io/component=webhook --min-available=1"
+                ),
             )),
     ])
 }
@@ -167,8 +189,10 @@ mod tests {
 
     fn slice(ready: bool) -> String {
         format!(
-            "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: cert-manager-webhook-x7, namespace: cert-manager, \
-             labels: {{kubernetes.io/service-name: cert-manager-webhook}}}}\naddressType: IPv4\nendpoints: [{{addresses: [10.0.0.9], \
+            "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: cert-manager-webhook-x7, \
+             namespace: cert-manager, \
+             labels: {{kubernetes.io/service-name: cert-manager-webhook}}}}\naddressType: IPv4\nendpoints: \
+             [{{addresses: [10.0.0.9], \
              conditions: {{ready: {ready}}}}}]\n"
         )
     }
@@ -204,10 +228,13 @@ mod tests {
             Specimen::http01().broken(|objects| {
                 objects.orders.clear();
                 objects.challenges.clear();
-                for condition in objects.request().status.conditions.iter_mut().filter(|condition| !condition.is_true()) {
+                for condition in objects.request().status.conditions.iter_mut().filter(|condition| !condition.is_true())
+                {
                     condition.message = format!(
-                        "Failed create new order resource shop/web-1-1922310271: Internal error occurred: failed calling webhook \
-                         \"webhook.cert-manager.io\": failed to call webhook: Post \"https://cert-manager-webhook.cert-manager.svc:443/validate\": {end}"
+                        "Failed create new order resource shop/web-1-1922310271: Internal error occurred: failed \
+                         calling webhook \
+                         \"webhook.cert-manager.io\": failed to call webhook: Post \
+                         \"https://cert-manager-webhook.cert-manager.svc:443/validate\": {end}"
                     );
                 }
             })

@@ -124,13 +124,15 @@ fn registration_failed(facts: &Facts) -> Judgement {
             format!("the controller does not trust who answers for {}", host(server)),
             "A public CA shows a certificate that everybody trusts, so something in between answers in its place, \
              such as a proxy that opens TLS. It tries again by itself.",
-            "see whose certificate it is; exempt the CA's host from TLS inspection, or give the proxy's CA as spec.acme.caBundle",
+            "see whose certificate it is; exempt the CA's host from TLS inspection, or give the proxy's CA as \
+             spec.acme.caBundle",
         )
     } else if says(words, NETWORK) {
         (
             format!("the controller gets no connection to {}", host(server)),
             "Nothing was asked of the CA yet: the connection itself fails. It tries again by itself.",
-            "see whether the CA can be reached from inside the cluster; open the egress, or set HTTPS_PROXY for the controller",
+            "see whether the CA can be reached from inside the cluster; open the egress, or set HTTPS_PROXY for \
+             the controller",
         )
     } else if says(words, &["ratelimited", "too many"]) {
         (
@@ -230,34 +232,39 @@ fn private_server_tls(facts: &Facts) -> Judgement {
         "give the root that signed the server's certificate",
         patch(&complaint.issuer, &json!({"spec": {"acme": {"caBundle": "BASE64-OF-THE-PEM"}}})),
     );
-    let finding = if says(
-        words,
-        &["expired", "not yet valid", "valid for", "doesn't contain any ip sans", "legacy common name"],
-    ) {
-        finding
-            .says(format!("the certificate that {server} shows is not good for it"))
-            .because("The server's own certificate is out of date or for another name. A caBundle does not help against that.")
-            .fix(Fix::command("look at it, and renew it at the server", show))
-    } else if acme.ca_bundle.is_empty() {
-        finding
-            .says(format!("{server} is not signed by a public CA, and {} has no caBundle", complaint.issuer))
-            .because("The controller trusts the roots of its image only. A private ACME server (step-ca, Pebble) is unknown to it.")
-            .evidence(Witness::Spec(complaint.issuer.kind, "acme.caBundle"), "not set")
-            .fix(give)
-            .fix(Fix::command("see who signed it", show))
-    } else if bundle.is_none_or(|bundle| bundle.is_err()) {
-        finding
-            .says(format!("the caBundle of {} holds no certificates", complaint.issuer))
-            .because("It must be base64 of PEM certificates. What does not decode is no root to trust.")
-            .evidence(Witness::Spec(complaint.issuer.kind, "acme.caBundle"), "no PEM certificates")
-            .fix(give)
-    } else {
-        finding
-            .says(format!("the caBundle of {} does not hold the root that signed {server}", complaint.issuer))
-            .because("The root was changed, or the server does not send its intermediate certificate along.")
-            .fix(Fix::command("see which chain it sends", show))
-            .fix(give)
-    };
+    let finding =
+        if says(words, &["expired", "not yet valid", "valid for", "doesn't contain any ip sans", "legacy common name"])
+        {
+            finding
+                .says(format!("the certificate that {server} shows is not good for it"))
+                .because(
+                    "The server's own certificate is out of date or for another name. A caBundle does not help \
+             against that.",
+                )
+                .fix(Fix::command("look at it, and renew it at the server", show))
+        } else if acme.ca_bundle.is_empty() {
+            finding
+                .says(format!("{server} is not signed by a public CA, and {} has no caBundle", complaint.issuer))
+                .because(
+                    "The controller trusts the roots of its image only. A private ACME server (step-ca, Pebble) \
+             is unknown to it.",
+                )
+                .evidence(Witness::Spec(complaint.issuer.kind, "acme.caBundle"), "not set")
+                .fix(give)
+                .fix(Fix::command("see who signed it", show))
+        } else if bundle.is_none_or(|bundle| bundle.is_err()) {
+            finding
+                .says(format!("the caBundle of {} holds no certificates", complaint.issuer))
+                .because("It must be base64 of PEM certificates. What does not decode is no root to trust.")
+                .evidence(Witness::Spec(complaint.issuer.kind, "acme.caBundle"), "no PEM certificates")
+                .fix(give)
+        } else {
+            finding
+                .says(format!("the caBundle of {} does not hold the root that signed {server}", complaint.issuer))
+                .because("The root was changed, or the server does not send its intermediate certificate along.")
+                .fix(Fix::command("see which chain it sends", show))
+                .fix(give)
+        };
     Ok(vec![finding])
 }
 

@@ -61,7 +61,8 @@ fn binding_wrong(facts: &Facts) -> Judgement {
         finding
             .says(format!("the external account key in {place} is not base64url without padding"))
             .because(
-                "CAs give the HMAC key as base64url. cert-manager decodes exactly that: no '+', '/' or '=', no line break.",
+                "CAs give the HMAC key as base64url. cert-manager decodes exactly that: no '+', '/' or '=', no \
+                 line break.",
             )
             .evidence(Witness::Data(Kind::Secret), shape.unwrap_or_default())
             .fix(Fix::command("write the same key in that form", reencode(binding, &home)))
@@ -88,7 +89,10 @@ fn binding_missing(complaint: &Complaint, acme: &AcmeIssuer, ca: &str, home: &Ho
     complaint
         .found(&BINDING_WRONG)
         .says(format!("{ca} asks for an external account binding, and {} has none", complaint.issuer))
-        .because(format!("{habit}: a key id and an HMAC key from its web site prove who asks. Without them there is no account."))
+        .because(format!(
+            "{habit}: a key id and an HMAC key from its web site prove who asks. Without them there \
+         is no account."
+        ))
         .evidence(Witness::Spec(complaint.issuer.kind, "acme.server"), &acme.server)
         .fix(Fix::command(
             "store the HMAC key that the CA's web site gives",
@@ -96,7 +100,8 @@ fn binding_missing(complaint: &Complaint, acme: &AcmeIssuer, ca: &str, home: &Ho
         ))
         .fix(Fix::patch(
             "and name it in the issuer",
-            "spec:\n  acme:\n    externalAccountBinding:\n      keyID: KEY-ID\n      keySecretRef:\n        name: acme-eab\n        key: hmac\n",
+            "spec:\n  acme:\n    externalAccountBinding:\n      keyID: KEY-ID\n      keySecretRef:\n        \
+             name: acme-eab\n        key: hmac\n",
         ))
 }
 
@@ -123,7 +128,8 @@ fn reencode(binding: &ExternalAccountBinding, home: &Home) -> String {
     let path = key.replace('.', "\\.");
     let read = format!("kubectl get secret {secret} -n {} -o jsonpath='{{.data.{path}}}' | base64 -d", home.namespace);
     format!(
-        "kubectl patch secret {secret} -n {} -p \"{{\\\"data\\\":{{\\\"{key}\\\":\\\"$({read} | tr '+/' '-_' | tr -d '= \\n' | base64 -w0)\\\"}}}}\"",
+        "kubectl patch secret {secret} -n {} -p \"{{\\\"data\\\":{{\\\"{key}\\\":\\\"$({read} | tr '+/' '-_' | \
+         tr -d '= \\n' | base64 -w0)\\\"}}}}\"",
         home.namespace
     )
 }
@@ -166,7 +172,8 @@ mod tests {
             });
             let Some(value) = value else { return specimen };
             specimen.with(&format!(
-                "apiVersion: v1\nkind: Secret\nmetadata: {{name: eab, namespace: cert-manager}}\nstringData: {{secret: {value:?}}}\n"
+                "apiVersion: v1\nkind: Secret\nmetadata: {{name: eab, namespace: cert-manager}}\nstringData: \
+                 {{secret: {value:?}}}\n"
             ))
         };
         let padded = bound(

@@ -136,12 +136,21 @@ fn not_a_ca(facts: &Facts) -> Judgement {
     let stored = home.secret(facts, secret).and_then(|secret| secret.bytes("tls.crt"));
     let shown = stored.and_then(|pem| Bundle::from_pem(pem.expose()).ok()).map(|bundle| {
         let leaf = bundle.leaf();
-        format!("tls.crt: subject \"{}\", CA: {}", leaf.subject.common_name(), leaf.is_ca())
+        let names = [leaf.subject.common_name()].into_iter().chain(leaf.alt_names.dns.iter().map(String::as_str));
+        let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or("no name");
+        format!("tls.crt is for {name}, CA: {}", leaf.is_ca())
     });
     let finding = complaint
         .found(&NOT_A_CA)
-        .says(format!("{} signs with Secret {}/{secret}, whose certificate is not a CA", complaint.issuer, home.namespace))
-        .because("Only a certificate with basicConstraints CA:TRUE may sign others, so the issuer refuses to start with this one.")
+        .says(format!(
+            "{} signs with Secret {}/{secret}, whose certificate is not a \
+         CA",
+            complaint.issuer, home.namespace
+        ))
+        .because(
+            "Only a certificate with basicConstraints CA:TRUE may sign others, so the issuer refuses to \
+         start with this one.",
+        )
         .evidence(Witness::Data(Kind::Secret), shown.unwrap_or_default());
     let writer = facts.inventory.certificates_for_secret(&home.namespace, secret).next();
     Ok(vec![match writer {
@@ -149,7 +158,8 @@ fn not_a_ca(facts: &Facts) -> Judgement {
         Some(_) | None => finding.fix(Fix::command(
             "put the CA's own certificate and key there, not those of a server",
             format!(
-                "kubectl create secret tls {secret} -n {} --cert=CA.crt --key=CA.key --dry-run=client -o yaml | kubectl apply -f -",
+                "kubectl create secret tls {secret} -n {} --cert=CA.crt --key=CA.key --dry-run=client -o yaml | \
+                 kubectl apply -f -",
                 home.namespace
             ),
         )),
@@ -216,7 +226,8 @@ mod tests {
     #[test]
     fn keys_of_other_names_are_shown_and_no_value_is() {
         let odd = unready(IssuerReason::ErrGetKeyPair, r#"no data for "tls.crt" in secret 'cert-manager/root'"#).with(
-            "apiVersion: v1\nkind: Secret\nmetadata: {name: root, namespace: cert-manager}\nstringData: {ca.crt: hidden, ca.key: hidden}\n",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: root, namespace: cert-manager}\nstringData: {ca.crt: \
+             hidden, ca.key: hidden}\n",
         );
         let finding = root(&odd);
         assert!(finding.summary.ends_with("has no tls.crt and no tls.key"), "{}", finding.summary);
@@ -226,8 +237,10 @@ mod tests {
 
     #[test]
     fn a_root_certificate_that_is_not_ready_is_followed() {
-        let pending = unready(IssuerReason::ErrGetKeyPair, r#"secrets "root" not found"#)
-            .with("apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: root-ca, namespace: cert-manager}\nspec: {secretName: root}\n");
+        let pending = unready(IssuerReason::ErrGetKeyPair, r#"secrets "root" not found"#).with(
+            "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: root-ca, namespace: \
+             cert-manager}\nspec: {secretName: root}\n",
+        );
         assert!(
             root(&pending).fixes[0].command.as_ref().unwrap().contains("diagnose certificate/root-ca -n cert-manager")
         );
@@ -250,7 +263,10 @@ mod tests {
     fn a_leaf_in_place_of_a_ca_is_found_with_its_maker() {
         let leaf = unready(IssuerReason::ErrInvalidKeyPair, "certificate is not a CA");
         assert_eq!(leaf.ids(), ["ca-not-a-ca", "issuer-not-ready"]);
-        let made = leaf.with("apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: root-ca, namespace: cert-manager}\nspec: {secretName: root}\n");
+        let made = leaf.with(
+            "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: root-ca, \
+         namespace: cert-manager}\nspec: {secretName: root}\n",
+        );
         let fix = root(&made).fixes[0].command.clone().unwrap();
         assert!(
             fix.contains(

@@ -7,6 +7,9 @@ use crate::finding::{Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
 use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
 
+/// How many letters may differ between the key that is named and the one that is there.
+const NEAR: usize = 4;
+
 /// The namespace that an issuer's Secrets are read from.
 pub(super) struct Home {
     pub(super) namespace: String,
@@ -106,16 +109,22 @@ fn invalid_solver_secret(facts: &Facts) -> Judgement {
                 .map(String::as_str)
                 .collect();
             let has = if keys.is_empty() { String::new() } else { format!("keys: {}", keys.join(", ")) };
-            let meant = keys.iter().min_by_key(|has| strsim::damerau_levenshtein(has, key)).copied();
-            let title = match meant {
-                Some(meant) => format!("name the key {meant} in the solver, or store the credential as {key}"),
-                None => format!("store the credential under the key {key}"),
+            let near = |has: &&&str| keys.len() == 1 || strsim::damerau_levenshtein(has, key) <= NEAR;
+            let fix = match keys.iter().find(near) {
+                Some(meant) => Fix::command(
+                    format!("store {meant} as {key}, too; or name {meant} in the solver"),
+                    store_again(secret, &home.namespace, meant, key),
+                ),
+                None => Fix::command(
+                    format!("store the credential as {key}"),
+                    format!("kubectl edit secret {secret} -n {}", home.namespace),
+                ),
             };
             return finding
                 .says(format!("{} has no key {key}, which the DNS-01 solver names", place(secret)))
                 .because("The provider cannot be asked without its credential, so the issuer is not ready.")
                 .evidence(Witness::Data(Kind::Secret), has)
-                .fix(Fix::command(title, format!("kubectl edit secret {secret} -n {}", home.namespace)));
+                .fix(fix);
         }
         let secret = missing_secret(words).unwrap_or_default();
         let there = home.elsewhere(facts, secret);
@@ -134,6 +143,13 @@ fn invalid_solver_secret(facts: &Facts) -> Judgement {
             ))
     });
     Ok(findings.collect())
+}
+
+/// A command that stores a value under another key, too, without showing it.
+fn store_again(secret: &str, namespace: &str, from: &str, to: &str) -> String {
+    let path = from.replace('.', "\\.");
+    let read = format!("kubectl get secret {secret} -n {namespace} -o jsonpath='{{.data.{path}}}'");
+    format!("kubectl patch secret {secret} -n {namespace} -p \"{{\\\"data\\\":{{\\\"{to}\\\":\\\"$({read})\\\"}}}}\"")
 }
 
 /// What open DNS-01 Challenges say about Secrets: issuers of older releases do not look at them themselves.
@@ -199,7 +215,8 @@ fn secret_in_wrong_namespace(facts: &Facts) -> Judgement {
         .evidence(witness, words)
         .evidence(Witness::Source, format!("Secret {name} exists in namespace {}", elsewhere.join(", ")));
     if !is_usual {
-        let command = "kubectl get deployments -A -l app.kubernetes.io/component=controller -o yaml | grep cluster-resource-namespace";
+        let command = "kubectl get deployments -A -l app.kubernetes.io/component=controller -o yaml | grep \
+         cluster-resource-namespace";
         return Ok(vec![
             finding.fix(Fix::command("see where the controller looks, and put the Secret there", command)),
         ]);
@@ -217,7 +234,8 @@ fn secret_in_wrong_namespace(facts: &Facts) -> Judgement {
     let kind = secret.seen().map_or("Opaque", |secret| secret.type_.as_str());
     let kind = if kind.is_empty() { "Opaque" } else { kind };
     let copy = format!(
-        "kubectl get secret {name} -n {there} -o json | jq '{{apiVersion, kind, type: \"{kind}\", data, metadata: {{name: .metadata.name}}}}' \
+        "kubectl get secret {name} -n {there} -o json | jq '{{apiVersion, kind, type: \"{kind}\", data, \
+         metadata: {{name: .metadata.name}}}}' \
          | kubectl apply -n {} -f -",
         home.namespace
     );
@@ -286,12 +304,15 @@ mod tests {
 
     fn secret(namespace: &str, name: &str, key: &str) -> String {
         format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {namespace}}}\nstringData: {{{key}: hidden}}\n"
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {namespace}}}\nstringData: \
+             {{{key}: hidden}}\n"
         )
     }
 
-    const CONTROLLER: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cert-manager, namespace: pki}\nspec:\n  \
-        selector: {}\n  template:\n    spec:\n      containers:\n      - {name: c, image: 'quay.io/jetstack/cert-manager-controller:v1.21.0', \
+    const CONTROLLER: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cert-manager, namespace: \
+     pki}\nspec:\n  \
+        selector: {}\n  template:\n    spec:\n      containers:\n      - {name: c, image: \
+        'quay.io/jetstack/cert-manager-controller:v1.21.0', \
         args: ['--cluster-resource-namespace=$(POD_NAMESPACE)']}\n";
 
     #[test]
@@ -316,7 +337,14 @@ mod tests {
             unready(r#"the secret "cf" does not have key "api-token""#).with(&secret("cert-manager", "cf", "token"));
         assert_eq!(odd.ids(), ["invalid-solver-secret", "issuer-not-ready"]);
         let report = odd.judge();
-        assert!(report.findings[0].fixes[0].title.starts_with("name the key token"), "{:?}", report.findings[0].fixes);
+        assert!(
+            report.findings[0].fixes[0].title.starts_with(
+                "store token as \
+         api-token"
+            ),
+            "{:?}",
+            report.findings[0].fixes
+        );
         assert!(!format!("{report:?}").contains("hidden"));
     }
 

@@ -64,9 +64,23 @@ fn lost_or_shared(facts: &Facts) -> Judgement {
         (Some(account), Some(twin)) => {
             let separate = json!({"spec": {"acme": {"privateKeySecretRef": {"name": format!("{}-account", account.issuer.name)}}}});
             finding
-                .says(format!("{} and {twin} share the account key in Secret {}, but not the CA", account.issuer, account.secret))
-                .because("An account belongs to one CA. Whichever issuer was set up last holds the key's account, and the orders of the other are refused.")
-                .evidence(Witness::Spec(account.issuer.kind, "acme.privateKeySecretRef"), format!("{} in both", account.secret))
+                .says(format!(
+                    "{} and {twin} share the account key in Secret {}, but not the \
+                 CA",
+                    account.issuer, account.secret
+                ))
+                .because(
+                    "A key makes an account at one CA. When the Secret is made anew for one of the issuers, \
+                 the account of the other is lost, and the CA refuses its orders.",
+                )
+                .evidence(
+                    Witness::Spec(account.issuer.kind, "acme.privateKeySecretRef"),
+                    format!(
+                        "{} in \
+                 both",
+                        account.secret
+                    ),
+                )
                 .fix(Fix::command("give this issuer a key of its own", patch(&account.issuer, &separate)))
         }
         (_, _) => finding.says("the CA does not know the account that the order is signed with").because(
@@ -101,8 +115,15 @@ fn lost(facts: &Facts, complaint: &Complaint, acme: &AcmeIssuer) -> Finding {
     let make = json!({"spec": {"acme": {"disableAccountKeyGeneration": false}}});
     complaint
         .found(&LOST_OR_SHARED)
-        .says(format!("Secret {}/{secret} with the account key is gone, and {} may not make a new one", home.namespace, complaint.issuer))
-        .because("With disableAccountKeyGeneration the key must be given. Without it there is no account, and no order can be placed.")
+        .says(format!(
+            "Secret {}/{secret} with the account key is gone, and {} may not make a new \
+         one",
+            home.namespace, complaint.issuer
+        ))
+        .because(
+            "With disableAccountKeyGeneration the key must be given. Without it there is no account, and no \
+         order can be placed.",
+        )
         .evidence(Witness::Spec(complaint.issuer.kind, "acme.disableAccountKeyGeneration"), "true")
         .fix(Fix::command(
             "put the key back from a backup",
@@ -288,7 +309,8 @@ mod tests {
     #[test]
     fn a_lost_key_that_may_not_be_made_anew_is_found() {
         let lost = unverified(
-            "Failed to verify ACME account: the ACME issuer config has 'disableAccountKeyGeneration' set to true, but the \
+            "Failed to verify ACME account: the ACME issuer config has 'disableAccountKeyGeneration' set to \
+             true, but the \
              secret was not found: secrets \"letsencrypt-account\" not found",
         );
         assert_eq!(lost.ids(), ["acme-account-key-lost-or-shared", "issuer-not-ready"]);
@@ -300,7 +322,8 @@ mod tests {
         assert_eq!(unverified(words).ids(), ["acme-account-key-not-rsa", "issuer-not-ready"]);
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem().replace('\n', "\n    ");
         let seen = unverified(words).with(&format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: letsencrypt-account, namespace: cert-manager}}\nstringData:\n  tls.key: |\n    {key}\n"
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: letsencrypt-account, namespace: \
+             cert-manager}}\nstringData:\n  tls.key: |\n    {key}\n"
         ));
         let finding = seen.judge().findings[0].clone();
         assert!(finding.summary.ends_with("holds a key of type ECDSA P-256"), "{}", finding.summary);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{is_waiting, patch, request_words};
+use super::{is_said_missing, is_waiting, patch, request_words};
 use crate::api::{IssuerRef, Object};
 use crate::facts::{Facts, known};
 use crate::finding::{Finding, Fix, Witness};
@@ -35,9 +35,14 @@ fn not_found(facts: &Facts) -> Judgement {
         Meant::Elsewhere(_) => vec![],
         Meant::NoSuchKind => vec![
             finding
-                .says(format!("issuerRef.kind {} is no kind of cert-manager: it must be Issuer or ClusterIssuer", reference.kind))
+                .says(format!(
+                    "issuerRef.kind {} is no kind of cert-manager: it must be Issuer or \
+                 ClusterIssuer",
+                    reference.kind
+                ))
                 .because(
-                    "No controller looks at such a request, so it gets neither a condition nor an event and waits for ever. \
+                    "No controller looks at such a request, so it gets neither a condition nor an event and \
+                     waits for ever. \
                      An issuer of another project needs its API group in issuerRef.group.",
                 )
                 .fix(Fix::manual("correct issuerRef.kind, or set issuerRef.group to the group of that kind")),
@@ -54,13 +59,19 @@ fn not_found(facts: &Facts) -> Judgement {
         Meant::Near(there) => vec![
             finding
                 .says(format!("there is no {wanted}; {there} has nearly that name"))
-                .because("The request waits until an issuer of exactly that kind and name exists, or until the reference is corrected.")
+                .because(
+                    "The request waits until an issuer of exactly that kind and name exists, or until the \
+                 reference is corrected.",
+                )
                 .fix(missing.point_at(&there)),
         ],
         Meant::Unknown => vec![
             finding
                 .says(format!("{} does not exist", missing.described()))
-                .because("The request waits, and is taken up by itself when the issuer appears. Nothing needs a restart.")
+                .because(
+                    "The request waits, and is taken up by itself when the issuer appears. Nothing needs a \
+                 restart.",
+                )
                 .fix(Fix::command("see which issuers there are, then correct issuerRef", missing.list()))
                 .fix(Fix::manual(format!("or create {wanted}"))),
         ],
@@ -88,7 +99,8 @@ fn in_other_namespace(facts: &Facts) -> Judgement {
     let there = namespaces.join(", ");
     let from = namespaces.first().map_or("", String::as_str);
     let copy = format!(
-        "kubectl get issuer {name} -n {from} -o json | jq '{{apiVersion, kind, metadata: {{name: .metadata.name}}, spec}}' \
+        "kubectl get issuer {name} -n {from} -o json | jq '{{apiVersion, kind, metadata: {{name: \
+         .metadata.name}}, spec}}' \
          | kubectl apply -n {} -f -",
         missing.namespace
     );
@@ -97,12 +109,14 @@ fn in_other_namespace(facts: &Facts) -> Judgement {
             .found(&IN_OTHER_NAMESPACE)
             .says(format!("Issuer {name} is in namespace {there}, the certificate in {}", missing.namespace))
             .because(
-                "An Issuer signs for its own namespace only, so cert-manager does not find it from here and the request waits.",
+                "An Issuer signs for its own namespace only, so cert-manager does not find it from here and the \
+                 request waits.",
             )
             .evidence(Witness::Source, format!("Issuer {name} exists in namespace {there}"))
             .fix(Fix::command("give this namespace an Issuer of its own (copy the Secrets that it names, too)", copy))
             .fix(Fix::manual(
-                "or make it a ClusterIssuer, with its Secrets in the cluster resource namespace (usually cert-manager), \
+                "or make it a ClusterIssuer, with its Secrets in the cluster resource namespace (usually \
+                 cert-manager), \
                  and set issuerRef.kind to ClusterIssuer",
             )),
     ])
@@ -135,8 +149,7 @@ impl<'f, 'i> Missing<'f, 'i> {
         if reference.is_external() || !is_waiting(facts) || facts.chain.issuer.seen().is_some() {
             return Err(Withheld::NotApplicable);
         }
-        let words = request_words(facts).filter(|words| words.contains("Referenced ") && words.contains("not found: "));
-        let words = words.filter(|words| words.to_ascii_lowercase().contains("issuer"));
+        let words = request_words(facts).filter(|_| is_said_missing(facts));
         if words.is_none() && !facts.chain.issuer.is_absent() {
             let kind = reference.own_kind().unwrap_or(Kind::Issuer);
             return match known(&facts.chain.issuer, kind) {

@@ -30,7 +30,8 @@ fn missing_annotation(facts: &Facts) -> Judgement {
     let (what, why) = if says(words, &["private-key-secret-name\" missing", "reference empty"]) {
         (
             format!("{} does not say where its private key is", request.objref()),
-            "A self-signed certificate is signed with its own key. Requests that no Certificate made, such as those of the \
+            "A self-signed certificate is signed with its own key. Requests that no Certificate made, such as \
+             those of the \
              CSI driver or of istio-csr, keep their key to themselves, so this cannot work.",
         )
     } else if says(words, &["csr not signed by referenced private key"]) {
@@ -41,7 +42,8 @@ fn missing_annotation(facts: &Facts) -> Judgement {
     } else if is_about_own_key(facts, words) {
         (
             format!("Secret {named} with the private key of {} is not there", request.objref()),
-            "A self-signed certificate is signed with its own key, which is read from that Secret. The request waits for it.",
+            "A self-signed certificate is signed with its own key, which is read from that Secret. The request \
+             waits for it.",
         )
     } else {
         return Ok(vec![]);
@@ -64,7 +66,8 @@ fn missing_annotation(facts: &Facts) -> Judgement {
         )),
         None => finding.fix(Fix::patch(
             "let a CA issuer sign such requests; its root may be self-signed",
-            "apiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata:\n  name: internal-ca\nspec:\n  ca:\n    secretName: internal-ca\n",
+            "apiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata:\n  name: internal-ca\nspec:\n  ca:\n    \
+             secretName: internal-ca\n",
         )),
     }])
 }

@@ -50,9 +50,14 @@ fn staging_served(facts: &Facts) -> Judgement {
     if now_real {
         return Ok(vec![
             finding
-                .says(format!("{} still holds a staging certificate, though {issuer} asks the real CA now", certificate.spec.secret_name))
+                .says(format!(
+                    "{} still holds a staging certificate, though {issuer} asks the real CA \
+                 now",
+                    certificate.spec.secret_name
+                ))
                 .because(
-                    "The server of the issuer was changed in place. cert-manager issues anew when the issuer's name or kind \
+                    "The server of the issuer was changed in place. cert-manager issues anew when the issuer's \
+                     name or kind \
                      changes, not when its server does, so the old certificate stays until its renewal.",
                 )
                 .fix(renew(certificate)),

@@ -278,11 +278,16 @@ mod tests {
 
     #[test]
     fn a_controller_of_one_namespace_is_told() {
-        let one = Specimen::http01().later(1).broken(|objects| objects.cluster_issuer().status = IssuerStatus::default()).with(
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cert-manager, namespace: ops}\nspec:\n  selector: {}\n  \
-             template:\n    spec:\n      containers:\n      - {name: c, image: 'quay.io/jetstack/cert-manager-controller:v1.21.0', \
+        let one = Specimen::http01()
+            .later(1)
+            .broken(|objects| objects.cluster_issuer().status = IssuerStatus::default())
+            .with(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cert-manager, namespace: ops}\nspec:\n  \
+             selector: {}\n  \
+             template:\n    spec:\n      containers:\n      - {name: c, image: \
+             'quay.io/jetstack/cert-manager-controller:v1.21.0', \
              args: ['--namespace=ops']}\n",
-        );
+            );
         assert!(one.judge().findings[0].explanation.contains("namespace ops only"));
     }
 

@@ -91,12 +91,24 @@ fn unreachable_or_sealed(facts: &Facts) -> Judgement {
     Ok(vec![if says(spoken.words, &["is sealed"]) {
         finding
             .says(format!("the Vault at {server} is sealed"))
-            .because("A sealed Vault keeps its keys locked and signs nothing. It is sealed after each restart, unless it unseals itself.")
-            .fix(Fix::command("unseal it; the issuer is ready again by itself", format!("vault operator unseal -address='{server}'")))
+            .because(
+                "A sealed Vault keeps its keys locked and signs nothing. It is sealed after each restart, \
+             unless it unseals itself.",
+            )
+            .fix(Fix::command(
+                "unseal it; the issuer is ready again by itself",
+                format!(
+                    "vault operator unseal \
+             -address='{server}'"
+                ),
+            ))
     } else if says(spoken.words, &["is not initialized"]) {
         finding
             .says(format!("the Vault at {server} was never initialized"))
-            .because("A Vault without its first set-up has no keys and signs nothing. The address may be that of a fresh replica.")
+            .because(
+                "A Vault without its first set-up has no keys and signs nothing. The address may be that of \
+             a fresh replica.",
+            )
             .fix(Fix::command("look at it", health))
     } else if says(spoken.words, TLS) || says(spoken.words, &["ca bundle"]) {
         let trust = match (&spoken.vault.ca_bundle_secret_ref, spoken.vault.ca_bundle.is_empty()) {
@@ -168,7 +180,8 @@ fn auth(facts: &Facts) -> Judgement {
             .because("The controller checks the fields before it asks Vault, so nothing has reached Vault yet.")
             .fix(Fix::patch(
                 "give one method with all of its fields, such as this one",
-                "spec:\n  vault:\n    auth:\n      kubernetes:\n        mountPath: /v1/auth/kubernetes\n        role: ROLE\n        serviceAccountRef:\n          name: SERVICE-ACCOUNT\n",
+                "spec:\n  vault:\n    auth:\n      kubernetes:\n        mountPath: /v1/auth/kubernetes\n        \
+                 role: ROLE\n        serviceAccountRef:\n          name: SERVICE-ACCOUNT\n",
             ))
     }])
 }
@@ -183,7 +196,8 @@ fn denied(finding: Finding, spoken: &Spoken) -> Finding {
         let namespace = spoken.issuer.namespace.as_deref().unwrap_or("cert-manager");
         return finding
             .because(format!(
-                "The role {} in Vault must be bound to the ServiceAccount {account} in namespace {namespace}, and its policy must \
+                "The role {} in Vault must be bound to the ServiceAccount {account} in namespace {namespace}, \
+                 and its policy must \
                  allow {}.",
                 kubernetes.role, spoken.vault.path
             ))
@@ -229,21 +243,27 @@ fn credential_missing(facts: &Facts, spoken: &Spoken, finding: Finding) -> Findi
 
 fn token_denied(facts: &Facts, spoken: &Spoken, finding: Finding, account: &str) -> Finding {
     let home = Home::of(facts, &spoken.issuer);
-    let controller = super::controller(facts).namespace.unwrap_or_default();
+    let usual = || format!("{}:cert-manager", super::controller(facts).namespace.unwrap_or_default());
+    let user = spoken.words.split_once("system:serviceaccount:").and_then(|(_, after)| after.split('"').next());
+    let controller = user.map_or_else(usual, str::to_owned);
     let namespace = &home.namespace;
     finding
         .says(format!("cert-manager may not ask for a token of ServiceAccount {namespace}/{account}"))
-        .because("To log in, the controller asks Kubernetes for a token of that account. Nothing allows that by default.")
+        .because(
+            "To log in, the controller asks Kubernetes for a token of that account. Nothing allows that by \
+         default.",
+        )
         .fix(Fix::command(
             "allow exactly that",
             format!(
-                "kubectl create role vault-token -n {namespace} --verb=create --resource=serviceaccounts/token --resource-name={account}\n\
-                 kubectl create rolebinding vault-token -n {namespace} --role=vault-token --serviceaccount={controller}:cert-manager"
+                "kubectl create role vault-token -n {namespace} --verb=create --resource=serviceaccounts/token \
+                 --resource-name={account}\n\
+                 kubectl create rolebinding vault-token -n {namespace} --role=vault-token --serviceaccount={controller}"
             ),
         ))
 }
 
-/// The ServiceAccount of `serviceaccounts "x" is forbidden: ... cannot create resource "serviceaccounts/token"`.
+/// The account of `serviceaccounts "x" is forbidden: ... cannot create resource "serviceaccounts/token"`.
 fn denied_account(words: &str) -> Option<&str> {
     let (_, after) = words.split_once("serviceaccounts \"")?;
     let (account, after) = after.split_once('"')?;
@@ -345,7 +365,8 @@ mod tests {
                 "never initialized",
             ),
             (
-                "Failed to initialize Vault client: error calling Vault server: dial tcp 10.0.0.1:8200: connect: connection refused",
+                "Failed to initialize Vault client: error calling Vault server: dial tcp 10.0.0.1:8200: connect: \
+                 connection refused",
                 "vault-unreachable-or-sealed",
                 "no answer",
             ),

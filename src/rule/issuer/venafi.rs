@@ -1,4 +1,4 @@
-//! Venafi issuers (CyberArk Certificate Manager): the set-up fails at the server or before it.
+//! Venafi issuers (`CyberArk` Certificate Manager): the set-up fails at the server or before it.
 
 use super::credentials::{Home, missing_secret};
 use super::{Complaint, NETWORK, TLS, says};
@@ -41,14 +41,18 @@ fn setup(facts: &Facts) -> Judgement {
         .evidence(Witness::Data(Kind::Secret), has);
     let place = format!("Secret {}/{secret}", home.namespace);
     let replace = format!(
-        "kubectl create secret generic {secret} -n {} --from-literal={}='TOKEN' --dry-run=client -o yaml | kubectl apply -f -",
+        "kubectl create secret generic {secret} -n {} --from-literal={}='TOKEN' --dry-run=client -o yaml | \
+         kubectl apply -f -",
         home.namespace,
         if venafi.cloud.is_some() { "api-key" } else { "access-token" }
     );
     Ok(vec![if missing_secret(words).is_some() || says(words, &["no data for", "does not have key", "missing key"]) {
         finding
             .says(format!("{place} does not give {issuer} the credential that it needs"))
-            .because("It is read before the server is asked: access-token, or username and password, or for the cloud api-key.")
+            .because(
+                "It is read before the server is asked: access-token, or username and password, or for the \
+             cloud api-key.",
+            )
             .fix(Fix::command("store the credential there", replace))
     } else if says(words, TLS) || says(words, NETWORK) {
         finding
