@@ -244,7 +244,7 @@ fn private_server_tls(facts: &Facts) -> Judgement {
                 .fix(Fix::command("look at it, and renew it at the server", show))
         } else if acme.ca_bundle.is_empty() {
             finding
-                .says(format!("{server} is not signed by a public CA, and {} has no caBundle", complaint.issuer))
+                .says(format!("the controller does not trust {server}, and {} has no caBundle", complaint.issuer))
                 .because(
                     "The controller trusts the roots of its image only. A private ACME server (step-ca, Pebble) \
              is unknown to it.",

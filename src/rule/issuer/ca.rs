@@ -154,6 +154,7 @@ fn not_a_ca(facts: &Facts) -> Judgement {
         .evidence(Witness::Data(Kind::Secret), shown.unwrap_or_default());
     let writer = facts.inventory.certificates_for_secret(&home.namespace, secret).next();
     Ok(vec![match writer {
+        Some(writer) if !writer.spec.dns_names.is_empty() => of_a_server(finding, &complaint.issuer, &writer.objref()),
         Some(writer) if !writer.spec.is_ca => made_as_leaf(finding, &writer.objref()),
         Some(_) | None => finding.fix(Fix::command(
             "put the CA's own certificate and key there, not those of a server",
@@ -164,6 +165,14 @@ fn not_a_ca(facts: &Facts) -> Judgement {
             ),
         )),
     }])
+}
+
+/// The Secret is that of a server: turning the server's certificate into a CA would be no remedy.
+fn of_a_server(finding: Finding, issuer: &ObjRef, writer: &ObjRef) -> Finding {
+    finding.evidence(Witness::Source, format!("{writer} with DNS names writes that Secret")).fix(Fix::command(
+        "name the Secret of a CA instead of a server's",
+        patch(issuer, &json!({"spec": {"ca": {"secretName": "CA-SECRET"}}})),
+    ))
 }
 
 fn made_as_leaf(finding: Finding, writer: &ObjRef) -> Finding {
@@ -274,5 +283,9 @@ mod tests {
             ),
             "{fix}"
         );
+        // A server's certificate must not be turned into a CA.
+        let server = made.broken(|objects| objects.certificates[1].spec.dns_names = vec!["mesh.example.com".into()]);
+        let fix = root(&server).fixes[0].command.clone().unwrap();
+        assert!(fix.contains(r#"'{"spec":{"ca":{"secretName":"CA-SECRET"}}}'"#), "{fix}");
     }
 }
