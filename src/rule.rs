@@ -6,8 +6,10 @@
 mod acme_problem;
 mod caa;
 mod certificate;
+mod controller;
 mod dns01;
 mod http01;
+mod issuer;
 mod order;
 mod progress;
 mod registry;

@@ -102,8 +102,13 @@ impl Inventory {
         let host = host.to_ascii_lowercase();
         let wildcard = host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
         let by_rule = &self.crossrefs.ingresses_by_rule;
-        let mut found: Vec<usize> =
-            [Some(host), wildcard].iter().flatten().filter_map(|pattern| by_rule.get(pattern)).flatten().copied().collect();
+        let mut found: Vec<usize> = [Some(host), wildcard]
+            .iter()
+            .flatten()
+            .filter_map(|pattern| by_rule.get(pattern))
+            .flatten()
+            .copied()
+            .collect();
         found.sort_unstable();
         found.dedup();
         found.into_iter().map(|index| &self.ingresses.items[index]).collect()

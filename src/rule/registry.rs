@@ -3,15 +3,44 @@
 //! The list, `explain`, the docs' index, completion and JSON all read this one.
 
 use super::certificate::{csr, key, keystore, lifetime, names, pace, renewal, sharing};
+use super::controller::{down, twice, webhook};
+use super::issuer::{
+    account, binding, ca, credentials, key as account_key, reference, self_signed, staging, status, vault, venafi,
+};
 use super::secret::{consumer, content, origin, trust, writer};
 use super::{Rule, caa, dns01, http01, order, progress, request, scheduling, signer};
 
 /// Every rule. The order decides between findings that are otherwise equal.
 pub static REGISTRY: &[&Rule] = &[
     // Controller
-
+    &down::CONTROLLER_OOM,
+    &down::CONTROLLER_DOWN,
+    &webhook::NO_ENDPOINTS,
+    &twice::TWO_CERT_MANAGERS,
+    &down::CAINJECTOR_CRASHING,
+    &webhook::SINGLE_REPLICA,
     // Issuer
-
+    &reference::IN_OTHER_NAMESPACE,
+    &reference::NOT_FOUND,
+    &status::NO_STATUS,
+    &credentials::SECRET_IN_WRONG_NAMESPACE,
+    &credentials::INVALID_SOLVER_SECRET,
+    &account::OLD_OR_WRONG_SERVER,
+    &account::PRIVATE_SERVER_TLS,
+    &account::EMAIL_FORBIDDEN,
+    &binding::BINDING_WRONG,
+    &account_key::NOT_RSA,
+    &account_key::LOST_OR_SHARED,
+    &account::REGISTRATION_FAILED,
+    &ca::SECRET_MISSING,
+    &ca::NOT_A_CA,
+    &self_signed::MISSING_ANNOTATION,
+    &vault::UNREACHABLE_OR_SEALED,
+    &vault::AUTH,
+    &venafi::SETUP,
+    &status::NOT_READY,
+    &status::RENEWAL_WILL_FIND_NOT_READY,
+    &staging::STAGING_SERVED,
     // Caa
     &caa::FORBIDS,
     &caa::LOOKUP_FAILS,

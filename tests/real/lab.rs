@@ -223,7 +223,12 @@ impl Place<'_> {
 
     /// A Certificate `name` for `host`, from a ClusterIssuer.
     pub fn certificate(&self, name: &str, host: &str, issuer: &str) {
-        self.apply(&certificate_yaml(name, &format!("[{host}]"), &format!("{{kind: ClusterIssuer, name: {issuer}}}"), ""));
+        self.apply(&certificate_yaml(
+            name,
+            &format!("[{host}]"),
+            &format!("{{kind: ClusterIssuer, name: {issuer}}}"),
+            "",
+        ));
     }
 
     /// One object, if it is there.
@@ -266,7 +271,8 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let mut said = format!("the lab's logs are in {}; the controllers' last words:\n", self.lab.ready.logs.display());
+            let mut said =
+                format!("the lab's logs are in {}; the controllers' last words:\n", self.lab.ready.logs.display());
             let log = fs::read_to_string(self.lab.ready.logs.join("controllers.log")).unwrap_or_default();
             let about: Vec<_> = log.lines().filter(|line| line.contains(&self.namespace)).collect();
             for line in about.iter().rev().take(4).rev() {

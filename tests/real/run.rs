@@ -72,8 +72,7 @@ impl Running {
 
     /// Starts a program with this on its standard input.
     pub fn start_with(mut command: Command, stdin: &str) -> Self {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         // A program may end without reading.
         let _ = input.write_all(stdin.as_bytes());
@@ -108,7 +107,9 @@ impl Running {
                         return line;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => panic!("no {what} within {deadline:?}; seen:\n{}", self.seen.join("\n")),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("no {what} within {deadline:?}; seen:\n{}", self.seen.join("\n"))
+                }
                 Err(RecvTimeoutError::Disconnected) => {
                     let seen = self.seen.join("\n");
                     panic!("the program ended without {what}: {}\nseen:\n{seen}", self.errors())
@@ -131,7 +132,9 @@ impl Running {
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.seen.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("still running after {deadline:?}; seen:\n{}", self.seen.join("\n")),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("still running after {deadline:?}; seen:\n{}", self.seen.join("\n"))
+                }
             }
         }
         let code = self.child.wait().unwrap().code().unwrap_or(-1);

@@ -175,7 +175,9 @@ fn a_self_check_that_does_not_pass_is_told_with_its_reason() {
     let diagnosis = Diagnosis::of(&place, "web").expect("issuing", "challenge-self-check");
     let lasting = diagnosis.after(20, &place, "web").expect("failing", "challenge-self-check");
     lasting.because("http01-wrong-ingress-class").output.says("wrong status code '404', expected '200'");
-    place.apply("apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: nginx}\nspec: {controller: x/y}");
+    place.apply(
+        "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: nginx}\nspec: {controller: x/y}",
+    );
     let classed = Diagnosis::of(&place, "web").after(20, &place, "web").expect("failing", "challenge-self-check");
     classed.because("http01-404");
     place.kubectl(&["delete", "ingressclass", "nginx"]);

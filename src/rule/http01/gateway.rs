@@ -23,7 +23,13 @@ pub static GATEWAY_SOLVER: Rule = Rule {
     summary: "the solver's HTTPRoute is not served by its Gateway on port 80",
     doc: include_str!("../../../docs/rules/http01-gateway-solver.md"),
     needs: &[Kind::Challenge, Kind::HttpRoute, Kind::Gateway, Kind::Event],
-    explains: &["http01-404", "http01-503-or-502", "http01-self-check-cannot-reach", "http01-wrong-body", "order-no-solver"],
+    explains: &[
+        "http01-404",
+        "http01-503-or-502",
+        "http01-self-check-cannot-reach",
+        "http01-wrong-body",
+        "order-no-solver",
+    ],
     judge: gateway_solver,
 };
 
