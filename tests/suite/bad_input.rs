@@ -1,7 +1,5 @@
 //! The real binary on saved objects that are broken, huge, hostile or not what was asked for.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -50,7 +48,11 @@ struct Ran {
 
 impl std::fmt::Display for Ran {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "exit {:?}, signal {:?}\n--- stdout\n{}--- stderr\n{}---", self.code, self.signal, self.stdout, self.stderr)
+        write!(
+            f,
+            "exit {:?}, signal {:?}\n--- stdout\n{}--- stderr\n{}---",
+            self.code, self.signal, self.stdout, self.stderr
+        )
     }
 }
 
@@ -145,7 +147,8 @@ fn a_truncated_archive_is_told_as_such() {
     let folder = Folder::new("truncated");
     let text = healthy().to_string();
     // Compresses badly, so that half of the archive is half of the content.
-    let noise: String = (0u64..20_000).map(|n| format!("# {}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let numbers: Vec<_> = (0u64..20_000).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string()).collect();
+    let noise = format!("# {}", numbers.join("\n# "));
     let whole = tar_gz(&[("objects.json", text.as_bytes()), ("noise.yaml", noise.as_bytes())]);
     let file = folder.write("whole.tar.gz", &whole);
     run(&["diagnose", "web", "--from", &file]).expect(0, &["Certificate shop/web"]);
@@ -187,7 +190,8 @@ fn run_measured(args: &[&str]) -> (Ran, u64) {
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
         let text = fs::read_to_string(&status).unwrap_or_default();
-        let kilobytes = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        let kilobytes =
+            text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
         peak = peak.max(kilobytes.unwrap_or(0_u64) << 10);
         std::thread::park_timeout(Duration::from_millis(20));
     }
@@ -218,14 +222,16 @@ fn a_file_of_200_megabytes_is_read_in_bounded_time_and_memory() {
     let began = Instant::now();
     let (ran, peak) = run_measured(&["diagnose", "web", "--from", &path.display().to_string()]);
     ran.expect(0, &["Certificate shop/web"]);
-    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
     assert!(peak < 3 * size, "{} MB", peak >> 20);
 }
 
 #[test]
 fn a_secret_with_garbage_for_a_certificate_is_a_finding() {
     let folder = Folder::new("garbage");
-    for garbage in ["not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", "\u{0}\u{1}"] {
+    for garbage in
+        ["not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "", "\u{0}\u{1}"]
+    {
         let mut list = healthy();
         let encoded = base64(garbage.as_bytes());
         of_kind(&mut list, "Secret")["data"]["tls.crt"] = json!(encoded);
@@ -258,7 +264,14 @@ fn owners_that_own_each_other_end_no_run() {
     of_kind(&mut list, "CertificateRequest")["metadata"]["ownerReferences"] = request;
     of_kind(&mut list, "Secret")["metadata"]["ownerReferences"] = certificate;
     let file = folder.write("objects.json", list.to_string());
-    for args in [&["status", "web"][..], &["diagnose", "web"], &["diagnose"], &["diagnose", "cr/web-1"], &["status"], &["diagnose", "secret/web-tls"]] {
+    for args in [
+        &["status", "web"][..],
+        &["diagnose", "web"],
+        &["diagnose"],
+        &["diagnose", "cr/web-1"],
+        &["status"],
+        &["diagnose", "secret/web-tls"],
+    ] {
         let ran = run(&[args, &["--from", &file]].concat());
         assert!(ran.code.is_some_and(|code| code < 2), "{args:?}: {ran}");
     }
@@ -279,32 +292,15 @@ fn times_in_the_future_are_shown_as_they_are() {
     }
 }
 
-/// Colours, moves the cursor, rings, returns, turns the direction of writing, and hides.
-const POISON: &str = "\u{1b}[31mred\u{1b}]0;title\u{7}\r\u{8}\u{9b}2J\u{202e}\u{2066}\u{200b}\u{7f}";
-
-/// Adds the poison to every string that is not needed to read the object at all.
-fn poison(value: &mut Value, key: &str) {
-    match value {
-        Value::String(text) => {
-            let structural = ["apiVersion", "kind", "request", "certificate", "caBundle", "tls.crt", "tls.key", "ca.crt"];
-            let is_time = text.parse::<jiff::Timestamp>().is_ok();
-            if !structural.contains(&key) && !is_time && !["shop", "True", "False"].contains(&text.as_str()) {
-                text.push_str(POISON);
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| poison(item, key)),
-        Value::Object(fields) => fields.iter_mut().for_each(|(key, field)| poison(field, key)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
 #[test]
 fn an_unknown_name_comes_with_near_ones() {
     let folder = Folder::new("near");
     let file = folder.write("objects.json", healthy().to_string());
     for command in COMMANDS {
-        run(&[command, "wep", "--from", &file, "-n", "shop"]).expect(2, &["holds no Certificate \"wep\"", "did you mean web?"]);
-        run(&[command, "nothing-like-it", "--from", &file, "-n", "shop"]).expect(2, &["holds no Certificate \"nothing-like-it\""]);
+        run(&[command, "wep", "--from", &file, "-n", "shop"])
+            .expect(2, &["holds no Certificate \"wep\"", "did you mean web?"]);
+        run(&[command, "nothing-like-it", "--from", &file, "-n", "shop"])
+            .expect(2, &["holds no Certificate \"nothing-like-it\""]);
     }
     run(&["diagnose", "cr/web-2", "--from", &file, "-n", "shop"]).expect(2, &["did you mean web-1?"]);
     run(&["diagnose", "clusterissuer/letsencript", "--from", &file]).expect(2, &["did you mean letsencrypt?"]);
@@ -323,7 +319,8 @@ fn a_name_of_another_namespace_is_told_with_that_namespace() {
 fn a_wrong_type_is_told_with_what_can_be_asked() {
     let folder = Folder::new("type");
     let file = folder.write("objects.json", healthy().to_string());
-    run(&["diagnose", "certificat/web", "--from", &file]).expect(2, &["the server doesn't have a resource type \"certificat\""]);
+    run(&["diagnose", "certificat/web", "--from", &file])
+        .expect(2, &["the server doesn't have a resource type \"certificat\""]);
     run(&["diagnose", "pod/web", "--from", &file]).expect(2, &["does not start from Pod objects"]);
     run(&["status", "order/web-1-1", "--from", &file]).expect(2, &["does not start from Order objects"]);
     run(&["diagnose", "cert/a/b", "--from", &file]).expect(2, &["cert/a/b"]);
@@ -349,8 +346,10 @@ fn a_namespace_without_certificates_is_an_answer() {
 #[test]
 fn a_source_that_is_not_there_is_named() {
     for command in COMMANDS {
-        run(&[command, "--from", "/nonexistent/objects.yaml"]).expect(2, &["/nonexistent/objects.yaml", "does not exist"]);
-        run(&[command, "--from", "-", "--from", "-"]).expect(2, &["standard input cannot be used for multiple arguments"]);
+        run(&[command, "--from", "/nonexistent/objects.yaml"])
+            .expect(2, &["/nonexistent/objects.yaml", "does not exist"]);
+        run(&[command, "--from", "-", "--from", "-"])
+            .expect(2, &["standard input cannot be used for multiple arguments"]);
     }
     let folder = Folder::new("no-objects");
     folder.write("notes.txt", "nothing");

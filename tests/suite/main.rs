@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod bad_input;
 mod cases;
 mod cli;
 mod connect_exec;
@@ -13,6 +14,7 @@ mod layers;
 mod outputs;
 mod permissions;
 mod rule_docs;
+mod scripted;
 mod sources;
 
 /// Whether a variable is set. `UPDATE=1` asks for generated files to be written anew.

@@ -1,8 +1,6 @@
 //! The real binary against an API server that answers by script: how many requests it sends, what it makes of refusals
 //! and of servers that misbehave.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-
 use std::process::Output;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,9 +26,14 @@ type Twist = dyn Fn(&Seen) -> Option<Reply> + Send + Sync;
 
 impl Scripted {
     /// A server with these objects, of which `twist` answers first.
-    async fn new(test: &str, objects: Vec<Value>, twist: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static) -> Self {
+    async fn new(
+        test: &str,
+        objects: Vec<Value>,
+        twist: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
         let twist: Arc<Twist> = Arc::new(twist);
-        let server = Server::start(Voice::Plain, move |seen, _| twist(seen).unwrap_or_else(|| answer(&objects, seen))).await;
+        let server =
+            Server::start(Voice::Plain, move |seen, _| twist(seen).unwrap_or_else(|| answer(&objects, seen))).await;
         let home = Home::new(&format!("scripted-{test}"));
         home.kubeconfig(&format!("{{server: 'http://127.0.0.1:{}'}}", server.port), "{token: t}");
         Self { server, home }
@@ -51,7 +54,7 @@ impl Scripted {
             .env("HOME", &self.home.path)
             .kill_on_drop(true)
             .output();
-        let output = tokio::time::timeout(Duration::from_secs(60), run).await.expect("an end within a minute").unwrap();
+        let output = tokio::time::timeout(Duration::from_mins(1), run).await.expect("an end within a minute").unwrap();
         Ran::new(output, began.elapsed())
     }
 
@@ -127,16 +130,18 @@ fn answer(objects: &[Value], seen: &Seen) -> Reply {
     let is_collection = PLURALS.contains(&last);
     if !is_collection {
         let plural = rest.rsplit('/').next().unwrap();
-        let group = path.strip_prefix("/apis/").and_then(|path| path.split('/').next()).map(|group| format!(".{group}"));
+        let group =
+            path.strip_prefix("/apis/").and_then(|path| path.split('/').next()).map(|group| format!(".{group}"));
         return status(404, "NotFound", &format!("{plural}{} \"{last}\" not found", group.unwrap_or_default()));
     }
     let items: Vec<_> = objects
         .iter()
         .filter(|object| {
             let place = collection(object);
-            place == path || place.rsplit_once("/namespaces/").is_some_and(|(base, rest)| {
-                rest.split_once('/').is_some_and(|(_, plural)| format!("{base}/{plural}") == path)
-            })
+            place == path
+                || place.rsplit_once("/namespaces/").is_some_and(|(base, rest)| {
+                    rest.split_once('/').is_some_and(|(_, plural)| format!("{base}/{plural}") == path)
+                })
         })
         .filter(|object| selected(object, query))
         .cloned()
@@ -146,8 +151,22 @@ fn answer(objects: &[Value], seen: &Seen) -> Reply {
 
 /// The collections that this server has.
 const PLURALS: [&str; 16] = [
-    "certificates", "certificaterequests", "orders", "challenges", "issuers", "clusterissuers", "secrets", "events",
-    "pods", "services", "ingresses", "ingressclasses", "httproutes", "gateways", "deployments", "leases",
+    "certificates",
+    "certificaterequests",
+    "orders",
+    "challenges",
+    "issuers",
+    "clusterissuers",
+    "secrets",
+    "events",
+    "pods",
+    "services",
+    "ingresses",
+    "ingressclasses",
+    "httproutes",
+    "gateways",
+    "deployments",
+    "leases",
 ];
 
 /// Whether an object fits the field selector of an event list; label selectors fit nothing here.
@@ -231,7 +250,8 @@ async fn a_certificate_that_may_not_be_seen_is_refused_in_kubectls_words() {
 
 #[tokio::test]
 async fn a_cluster_without_cert_manager_is_told_from_one_without_the_certificate() {
-    let absent = |seen: &Seen| seen.path.contains("cert-manager.io").then(|| Reply::status(404, "404 page not found\n"));
+    let absent =
+        |seen: &Seen| seen.path.contains("cert-manager.io").then(|| Reply::status(404, "404 page not found\n"));
     let world = Scripted::new("no-crds", vec![], absent).await;
     for args in [
         &["status", "web"][..],
@@ -261,7 +281,11 @@ fn paged(seen: &Seen, pages: &[Reply]) -> Option<Reply> {
 
 #[tokio::test]
 async fn a_list_is_read_page_by_page() {
-    let pages = [list(&[certificate("a")], Some("page1")), list(&[certificate("b")], Some("page2")), list(&[certificate("c")], None)];
+    let pages = [
+        list(&[certificate("a")], Some("page1")),
+        list(&[certificate("b")], Some("page2")),
+        list(&[certificate("c")], None),
+    ];
     let world = Scripted::new("pages", vec![], move |seen| paged(seen, &pages)).await;
     let ran = world.run(&["status", "-n", "shop", "-o", "name"]).await;
     ran.expect(0, &[]);
@@ -306,7 +330,10 @@ async fn a_server_that_goes_away_half_way_through_a_list_is_told_and_no_half_lis
         // A diagnosis may go on with what it has, but must say what is missing.
         assert!(ran.code == Some(2) || ran.stdout.contains("Not seen"), "{command:?}: {ran}");
         let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(said.contains("certificates") || said.contains("Unable to connect to the server"), "{command:?}: {ran}");
+        assert!(
+            said.contains("certificates") || said.contains("Unable to connect to the server"),
+            "{command:?}: {ran}"
+        );
         assert!(ran.took < Duration::from_secs(20), "{:?}", ran.took);
     }
 }
