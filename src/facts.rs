@@ -132,14 +132,19 @@ impl<'i> Facts<'i> {
             .or_else(|| self.chain.in_flight().and_then(|node| node.request.created()))
     }
 
-    /// The namespace that ClusterIssuers read Secrets from: the controller's flag, else the chart's default.
+    /// The namespace that ClusterIssuers read Secrets from: the controller's flag, else the program's default; where no
+    /// controller was seen, the chart's.
     pub fn cluster_resource_namespace(&self) -> String {
         let installation = self.installation();
-        let controller = installation.of_component(Component::Controller).next();
-        let flag = controller.and_then(|workload| workload.flag("cluster-resource-namespace"));
-        let own = controller.and_then(|workload| workload.deployment.namespace());
-        let named = flag.filter(|value| !value.starts_with('$'));
-        named.or(own).unwrap_or("cert-manager").to_owned()
+        let Some(controller) = installation.of_component(Component::Controller).next() else {
+            return "cert-manager".to_owned();
+        };
+        match controller.flag("cluster-resource-namespace") {
+            // `$(POD_NAMESPACE)`
+            Some(value) if value.starts_with('$') => controller.deployment.namespace().unwrap_or_default().to_owned(),
+            Some(value) => value.to_owned(),
+            None => "kube-system".to_owned(),
+        }
     }
 
     /// cert-manager's own workloads, as far as the source shows them.

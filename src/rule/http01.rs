@@ -189,6 +189,7 @@ fn presented_at(node: &ChallengeNode) -> Option<Timestamp> {
 #[cfg(test)]
 mod staging {
     use crate::facts::specimen::Specimen;
+    use crate::rule::{Nature, by_id};
 
     /// Specimen `http01`, three minutes on, with these words of the self check about its first Challenge alone.
     pub fn self_check(words: &str) -> Specimen {
@@ -217,7 +218,8 @@ mod staging {
 
     /// The ids of everything but what a stuck issuance looks like from above.
     pub fn causes(specimen: &Specimen) -> Vec<&'static str> {
-        specimen.ids().into_iter().filter(|id| !id.starts_with("issuance-")).collect()
+        let is_cause = |id: &&str| by_id(id).is_some_and(|rule| rule.nature == Nature::Cause);
+        specimen.ids().into_iter().filter(is_cause).collect()
     }
 
     /// Specimen `http01`, whose first Challenge could not be presented.

@@ -126,7 +126,8 @@ fn take_object(objects: &mut Objects, api_version: &str, kind: &str, json: &str)
 mod tests {
     use super::*;
 
-    const ISSUER: &str = r#"{"apiVersion":"cert-manager.io/v1","kind":"ClusterIssuer","metadata":{"name":"a"},"spec":{}}"#;
+    const ISSUER: &str =
+        r#"{"apiVersion":"cert-manager.io/v1","kind":"ClusterIssuer","metadata":{"name":"a"},"spec":{}}"#;
 
     fn in_lists(depth: usize, open: &str, close: &str) -> (usize, Vec<Unreadable>) {
         let mut objects = Objects::default();

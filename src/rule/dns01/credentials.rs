@@ -20,7 +20,7 @@ pub static CREDENTIALS_MISSING: Rule = Rule {
     summary: "the Secret with the DNS provider's credentials, or its key, is not where cert-manager looks",
     doc: include_str!("../../../docs/rules/dns01-credentials-missing.md"),
     needs: &[Kind::Challenge, Kind::Event, Kind::Secret, Kind::Deployment],
-    explains: &[],
+    explains: &["invalid-solver-secret", "clusterissuer-secret-in-wrong-namespace"],
     judge: credentials_missing,
 };
 
@@ -391,7 +391,7 @@ mod tests {
     fn a_secret_in_another_namespace_is_told() {
         let words = "error getting cloudflare secret: secrets \"cloudflare\" not found";
         let specimen = refused(SOLVER, words).with(&secret("cert-manager", "{api-token: x}"));
-        assert_eq!(specimen.ids(), ["dns01-credentials-missing"]);
+        assert_eq!(specimen.root(), Some("dns01-credentials-missing"));
         let finding = &specimen.judge().findings[0];
         assert!(finding.summary.contains("no Secret cloudflare in shop"), "{}", finding.summary);
         assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("namespace cert-manager")));
