@@ -95,7 +95,7 @@ fn issuance_stalled(facts: &Facts) -> Judgement {
     let finding = ISSUANCE_STALLED
         .on(deepest(facts))
         .says(format!("nothing has moved for {}: {}", human(facts.since(began)), facts.stage.words()));
-    let finding = finding.evidence(Witness::Computed, format!("begun at {began}"));
+    let finding = finding.evidence(Witness::Computed, format!("counted from {began}"));
     Ok(vec![with_words(finding, facts)])
 }
 

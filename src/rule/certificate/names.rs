@@ -46,6 +46,7 @@ fn common_name_not_in_dns_names(facts: &Facts) -> Judgement {
             "the common name \"{name}\" of {} is not among its dnsNames, which ACME demands",
             certificate.name()
         ))
+        .because("cert-manager refuses such a request itself, before it opens an order, and each retry fails in the same way.")
         .evidence(Witness::Spec(Kind::Certificate, "commonName"), &name)
         .evidence(Witness::Spec(Kind::Certificate, "dnsNames"), spec.dns_names.join(", "));
     if let Some(words) = refusal {

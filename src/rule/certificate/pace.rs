@@ -61,6 +61,7 @@ fn by_revision(facts: &Facts, certificate: &Certificate, pace: &Pace) -> Finding
     REISSUED_CONSTANTLY
         .on(certificate.objref())
         .says(format!("{name} was issued {} times in {}, where {due} was due", pace.issued, human(pace.age)))
+        .because("A public CA limits this: Let's Encrypt signs one set of names five times a week, and then refuses for up to a week.")
         .evidence(Witness::Status(Kind::Certificate, "revision"), pace.issued.to_string())
         .evidence(Witness::Metadata(Kind::Certificate), format!("created {} ago", human(pace.age)))
         .evidence(Witness::Computed, format!("the last time was {} ago", human(facts.since(pace.last))))
