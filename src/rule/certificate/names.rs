@@ -111,6 +111,9 @@ pub static HOST_NOT_IN_CERTIFICATE: Rule = Rule {
     judge: host_not_in_certificate,
 };
 
+/// How many Ingresses of one host are looked at: more would say nothing new, and cost for each Certificate.
+const ENOUGH: usize = 50;
+
 fn host_not_in_certificate(facts: &Facts) -> Judgement {
     let certificate = facts.certificate()?;
     let namespace = certificate.namespace().unwrap_or_default();
@@ -122,7 +125,7 @@ fn host_not_in_certificate(facts: &Facts) -> Judgement {
     let served = facts.inventory.ingresses_with_secret(namespace, secret);
     let mut findings: Vec<_> = served.filter_map(|ingress| uncovered(certificate, &names, ingress)).collect();
     let mut seen = BTreeSet::new();
-    for ingress in names.iter().flat_map(|name| facts.inventory.ingresses_for_host(name)) {
+    for ingress in names.iter().flat_map(|name| facts.inventory.ingresses_for_host(name).take(ENOUGH)) {
         if seen.insert(ingress.objref()) {
             findings.extend(without_its_secret(facts, certificate, &names, ingress));
         }
