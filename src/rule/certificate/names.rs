@@ -273,7 +273,7 @@ fn covers(name: &str, host: &str) -> bool {
         return true;
     }
     let parent = name.strip_prefix("*.");
-    let rest = host.split_once('.').filter(|(label, _)| *label != "*").map(|(_, rest)| rest);
+    let rest = host.split_once('.').map(|(_, rest)| rest);
     parent.zip(rest).is_some_and(|(parent, rest)| parent.eq_ignore_ascii_case(rest))
 }
 
