@@ -14,8 +14,8 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
 use crate::api::{
-    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, Object, Order,
-    Secret,
+    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, Object,
+    Order, Secret,
 };
 use crate::fact::{Denial, Fact, Failure, WhyNot};
 use crate::objref::{Kind, ObjRef};
@@ -236,12 +236,13 @@ impl Inventory {
             }
         }
         let (ingresses, pods) = (Store::new(objects.ingresses), Store::new(objects.pods));
+        let challenges = Store::new(objects.challenges);
         Self {
-            crossrefs: crossref::CrossRefs::new(&certificates, &ingresses, &pods),
+            crossrefs: crossref::CrossRefs::new(&certificates, &challenges, &ingresses, &pods),
             certificates,
             requests,
             orders: Store::new(objects.orders),
-            challenges: Store::new(objects.challenges),
+            challenges,
             issuers: Store::new(objects.issuers),
             cluster_issuers: Store::new(objects.cluster_issuers),
             external_issuers: objects.external_issuers,

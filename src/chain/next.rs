@@ -32,7 +32,7 @@ pub fn next(chain: &Chain, stage: &Stage) -> Next {
         Stage::Settled { renewal: Some(renewal) } => Next::at(*renewal, "cert-manager starts the renewal"),
         Stage::Settled { renewal: None } => Next::soon("nothing: cert-manager plans no renewal"),
         Stage::Trigger => Next::soon("cert-manager's trigger controller starts an issuance"),
-        Stage::BackOff { until } => Next::at(*until, back_off_words(chain)),
+        Stage::BackOff { until } => Next::at(*until, back_off_words(chain, *until)),
         Stage::Key => Next::soon("the key manager stores the next private key"),
         Stage::Request => Next::soon("the request manager creates the CertificateRequest"),
         Stage::Approval => Next::soon("an approver approves or denies the CertificateRequest"),
@@ -53,11 +53,53 @@ pub fn next(chain: &Chain, stage: &Stage) -> Next {
     }
 }
 
-fn back_off_words(chain: &Chain) -> String {
-    let attempts = chain.certificate.seen().and_then(|certificate| certificate.status.failed_issuance_attempts);
-    match attempts {
-        Some(1) => "cert-manager tries again (1 attempt has failed)".into(),
-        Some(attempts) if attempts > 1 => format!("cert-manager tries again ({attempts} attempts have failed)"),
-        Some(_) | None => "cert-manager tries again".into(),
+fn back_off_words(chain: &Chain, until: Timestamp) -> String {
+    let status = chain.certificate.seen().map(|certificate| &certificate.status);
+    let failures = match status.and_then(|status| status.failed_issuance_attempts) {
+        Some(1) => " (1 attempt has failed)".to_owned(),
+        Some(attempts) if attempts > 1 => format!(" ({attempts} attempts have failed)"),
+        Some(_) | None => String::new(),
+    };
+    let expiry = status.and_then(|status| status.not_after.as_ref()).map(|time| time.0);
+    let too_late = expiry.filter(|expiry| *expiry < until);
+    let warning = too_late.map_or_else(String::new, |expiry| format!(", after the certificate's end at {expiry}"));
+    format!("cert-manager tries again{failures}{warning}")
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+    use crate::api::Certificate;
+    use crate::fact::Fact;
+    use crate::inventory::Inventory;
+    use crate::objref::{Kind, ObjRef};
+
+    /// What is said of a back-off that ends at noon, for a certificate that ends at `expiry`.
+    fn words(attempts: Option<i64>, expiry: Option<&str>) -> String {
+        let mut certificate = Certificate::default();
+        certificate.status.failed_issuance_attempts = attempts;
+        certificate.status.not_after = expiry.map(|time| Time(time.parse().unwrap()));
+        let inventory = Inventory::default();
+        let subject = ObjRef::new(Kind::Certificate, Some("shop"), "web");
+        let chain = Chain { certificate: Fact::Seen(&certificate), ..Chain::of(&inventory, &subject) };
+        next(&chain, &Stage::BackOff { until: "2026-03-01T12:00:00Z".parse().unwrap() }).what
+    }
+
+    #[test]
+    fn a_back_off_tells_its_failures_and_an_expiry_that_comes_first() {
+        for (attempts, expiry, expected) in [
+            (None, None, "cert-manager tries again"),
+            (Some(1), None, "cert-manager tries again (1 attempt has failed)"),
+            (Some(3), Some("2026-03-01T12:00:00Z"), "cert-manager tries again (3 attempts have failed)"),
+            (
+                Some(1),
+                Some("2026-03-01T11:59:59Z"),
+                "cert-manager tries again (1 attempt has failed), after the certificate's end at 2026-03-01T11:59:59Z",
+            ),
+        ] {
+            assert_eq!(words(attempts, expiry), expected);
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Who else refers to the same thing: Certificates with the same names, Ingresses and Pods that use a Secret.
+//! Who else refers to the same thing: Certificates with the same names, Ingresses and Pods that use a Secret,
+//! Ingresses of a host, Challenges that hold a slot.
 //!
 //! Kept as indexes so that a rule that looks beyond its own chain stays cheap over a whole cluster. It never judges.
 
@@ -8,7 +9,7 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use k8s_openapi::api::networking::v1::Ingress;
 
 use super::{Inventory, Store};
-use crate::api::{Certificate, Object};
+use crate::api::{Certificate, Challenge, Object, annotation};
 
 type Named = HashMap<(String, String), Vec<usize>>;
 
@@ -18,16 +19,31 @@ pub(super) struct CrossRefs {
     certificates_by_names: HashMap<String, Vec<usize>>,
     ingresses_by_secret: Named,
     ingresses_by_host: HashMap<String, Vec<usize>>,
+    ingresses_by_rule: HashMap<String, Vec<usize>>,
+    challenges_at_work: Vec<usize>,
     pods_by_secret: Named,
 }
 
 impl CrossRefs {
-    pub(super) fn new(certificates: &Store<Certificate>, ingresses: &Store<Ingress>, pods: &Store<Pod>) -> Self {
+    pub(super) fn new(
+        certificates: &Store<Certificate>,
+        challenges: &Store<Challenge>,
+        ingresses: &Store<Ingress>,
+        pods: &Store<Pod>,
+    ) -> Self {
         let mut refs = Self::default();
         for (index, certificate) in certificates.iter().enumerate() {
             refs.certificates_by_names.entry(names_and_issuer(certificate)).or_default().push(index);
         }
+        refs.challenges_at_work =
+            challenges.iter().enumerate().filter(|(_, one)| one.status.processing).map(|(index, _)| index).collect();
         for (index, ingress) in ingresses.iter().enumerate() {
+            if ingress.label(annotation::SOLVER).is_none() {
+                let rules = ingress.spec.iter().flat_map(|spec| spec.rules.iter().flatten());
+                for host in rules.filter_map(|rule| rule.host.as_deref()) {
+                    note(refs.ingresses_by_rule.entry(host.to_ascii_lowercase()).or_default(), index);
+                }
+            }
             let namespace = ingress.namespace().unwrap_or_default();
             let blocks = ingress.spec.iter().flat_map(|spec| spec.tls.iter().flatten());
             for block in blocks {
@@ -78,6 +94,29 @@ impl Inventory {
     pub fn ingresses_for_host(&self, host: &str) -> impl Iterator<Item = &Ingress> {
         let found = self.crossrefs.ingresses_by_host.get(&host.to_ascii_lowercase());
         found.into_iter().flatten().map(|index| &self.ingresses.items[*index])
+    }
+
+    /// The Ingresses of the whole source that serve this host by a rule, exactly or by a wildcard, and are no
+    /// solver's; sorted by namespace and name.
+    pub fn ingresses_serving(&self, host: &str) -> Vec<&Ingress> {
+        let host = host.to_ascii_lowercase();
+        let wildcard = host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
+        let by_rule = &self.crossrefs.ingresses_by_rule;
+        let mut found: Vec<usize> = [Some(host), wildcard]
+            .iter()
+            .flatten()
+            .filter_map(|pattern| by_rule.get(pattern))
+            .flatten()
+            .copied()
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|index| &self.ingresses.items[index]).collect()
+    }
+
+    /// The Challenges of the whole source that the controller works on (`status.processing`): few, however many wait.
+    pub fn challenges_at_work(&self) -> impl ExactSizeIterator<Item = &Challenge> {
+        self.crossrefs.challenges_at_work.iter().map(|index| &self.challenges.items[*index])
     }
 
     /// The Pods of a namespace that mount a Secret or read variables from it.

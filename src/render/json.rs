@@ -91,6 +91,9 @@ mod tests {
 
     #[test]
     fn the_layout_is_that_of_kubectl() {
-        assert_eq!(text(&serde_json::json!({"a": [1], "b": {}, "c": []})), "{\n    \"a\": [\n        1\n    ],\n    \"b\": {},\n    \"c\": []\n}\n");
+        assert_eq!(
+            text(&serde_json::json!({"a": [1], "b": {}, "c": []})),
+            "{\n    \"a\": [\n        1\n    ],\n    \"b\": {},\n    \"c\": []\n}\n"
+        );
     }
 }

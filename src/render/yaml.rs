@@ -23,8 +23,30 @@ mod tests {
     #[test]
     fn text_that_yaml_could_misread_comes_back_as_it_was() {
         let words = [
-            "no", "null", "~", "1e3", "0x1f", "- a", "a: b", "a # b", "", " lead", "trail ", "two\nlines\n", "\ttab",
-            "esc\u{1b}[31m", "\u{9b}m", "\u{202e}rtl", "'", "\"", "%", "@x", "{a", "2026-11-22T06:35:00Z", "---", "...",
+            "no",
+            "null",
+            "~",
+            "1e3",
+            "0x1f",
+            "- a",
+            "a: b",
+            "a # b",
+            "",
+            " lead",
+            "trail ",
+            "two\nlines\n",
+            "\ttab",
+            "esc\u{1b}[31m",
+            "\u{9b}m",
+            "\u{202e}rtl",
+            "'",
+            "\"",
+            "%",
+            "@x",
+            "{a",
+            "2026-11-22T06:35:00Z",
+            "---",
+            "...",
         ];
         let long = "word ".repeat(60);
         for word in words.into_iter().chain([long.as_str(), long.trim_end()]) {

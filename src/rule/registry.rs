@@ -3,28 +3,113 @@
 //! The list, `explain`, the docs' index, completion and JSON all read this one.
 
 use super::certificate::{csr, key, keystore, lifetime, names, pace, renewal, sharing};
+use super::controller::{down, twice, webhook};
+use super::issuer::{
+    account, binding, ca, credentials, key as account_key, reference, self_signed, staging, status, vault, venafi,
+};
 use super::secret::{consumer, content, origin, trust, writer};
-use super::{Rule, http01, progress};
+use super::{Rule, caa, dns01, http01, order, progress, request, scheduling, signer};
 
 /// Every rule. The order decides between findings that are otherwise equal.
 pub static REGISTRY: &[&Rule] = &[
     // Controller
-
+    &down::CONTROLLER_OOM,
+    &down::CONTROLLER_DOWN,
+    &webhook::NO_ENDPOINTS,
+    &twice::TWO_CERT_MANAGERS,
+    &down::CAINJECTOR_CRASHING,
+    &webhook::SINGLE_REPLICA,
     // Issuer
-
+    &reference::IN_OTHER_NAMESPACE,
+    &reference::NOT_FOUND,
+    &status::NO_STATUS,
+    &credentials::SECRET_IN_WRONG_NAMESPACE,
+    &credentials::INVALID_SOLVER_SECRET,
+    &account::OLD_OR_WRONG_SERVER,
+    &account::PRIVATE_SERVER_TLS,
+    &account::EMAIL_FORBIDDEN,
+    &binding::BINDING_WRONG,
+    &account_key::NOT_RSA,
+    &account_key::LOST_OR_SHARED,
+    &account::REGISTRATION_FAILED,
+    &ca::SECRET_MISSING,
+    &ca::NOT_A_CA,
+    &self_signed::MISSING_ANNOTATION,
+    &vault::UNREACHABLE_OR_SEALED,
+    &vault::AUTH,
+    &venafi::SETUP,
+    &status::NOT_READY,
+    &status::RENEWAL_WILL_FIND_NOT_READY,
+    &staging::STAGING_SERVED,
     // Caa
-
+    &caa::FORBIDS,
+    &caa::LOOKUP_FAILS,
     // Http01
-    &http01::NOT_FOUND,
-
+    &http01::solver::POD_NOT_RUNNING,
+    &http01::ingress::PATH_TYPE_REFUSED,
+    &http01::ingress::INGRESS_MISSING,
+    &http01::class::CLASS_CONFLICT,
+    &http01::class::WRONG_CLASS,
+    &http01::gateway::GATEWAY_SOLVER,
+    &http01::name::SECONDARY_VALIDATION,
+    &http01::name::IPV6,
+    &http01::name::DNS,
+    &http01::connection::CANNOT_REACH,
+    &http01::connection::CA_CANNOT_CONNECT,
+    &http01::connection::REDIRECT,
+    &http01::answer::NOT_FOUND,
+    &http01::answer::REFUSED,
+    &http01::answer::UNAVAILABLE,
+    &http01::answer::WRONG_BODY,
     // Dns01
-
+    &dns01::CREDENTIALS_MISSING,
+    &dns01::WEBHOOK_SOLVER_RBAC,
+    &dns01::WEBHOOK_SOLVER_UNAVAILABLE,
+    &dns01::CLOUDFLARE,
+    &dns01::ROUTE53,
+    &dns01::AZURE,
+    &dns01::GOOGLE,
+    &dns01::RFC2136_AND_OTHERS,
+    &dns01::PRESENT_FAILED,
+    &dns01::CNAME_DELEGATION,
+    &dns01::ZONE_SEARCH_FAILED,
+    &dns01::PORT_53_BLOCKED,
+    &dns01::SPLIT_HORIZON,
+    &dns01::DNSSEC_OR_NS_BROKEN,
+    &dns01::STALE_TXT_RECORDS,
+    &dns01::NOT_PROPAGATED,
     // Scheduling
-
+    &scheduling::SAME_NAME_ELSEWHERE,
+    &scheduling::QUEUE_FULL,
+    &scheduling::STUCK_DELETING,
+    &scheduling::NETWORK_BLIP,
+    &scheduling::AUTHORIZATION_EXPIRED,
     // Order
-
+    &order::RATE_LIMITED,
+    &order::ZEROSSL_429,
+    &order::IDENTIFIER_REJECTED,
+    &order::TOO_MANY_NAMES,
+    &order::PROFILE_REFUSED,
+    &order::FINALIZE_BAD_CSR,
+    &order::NO_SOLVER,
+    &order::GONE_AT_CA,
+    &order::WITHOUT_STATE,
+    &order::INVALID_EMPTY_REASON,
     // Request
-
+    &request::GROUP_MISSING,
+    &request::MAY_NOT_APPROVE,
+    &request::NEVER_APPROVED,
+    &request::DENIED,
+    &request::MARKED_INVALID,
+    &request::CONTROLLER_DOWN,
+    &request::GRABBED,
+    &signer::CA_SECRET_EQUALS_LEAF,
+    &signer::VAULT_ISSUE_ENDPOINT,
+    &signer::VAULT_WRONG_PATH,
+    &signer::VAULT_ROLE_REFUSES,
+    &signer::VENAFI_REQUEST,
+    &request::OLD_FAILED_BLOCKS,
+    &request::SEVERAL_REQUESTS,
     // Secret
     &writer::SECRET_OVERWRITTEN_BY_CONTROLLER,
     &content::SECRET_EMPTY_IN_GIT,
@@ -37,7 +122,6 @@ pub static REGISTRY: &[&Rule] = &[
     &trust::CHAIN_INCOMPLETE_OR_CA_CRT_MISUSED,
     &consumer::CONSUMER_DID_NOT_RELOAD,
     &writer::SECRET_GONE_WITH_CERTIFICATE,
-
     // Certificate
     &names::COMMON_NAME_NOT_IN_DNS_NAMES,
     &csr::CERTIFICATE_INVALID_CSR,

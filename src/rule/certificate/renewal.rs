@@ -370,7 +370,7 @@ mod tests {
                 let certificate = objects.certificate();
                 certificate.status.failed_issuance_attempts = Some(attempts);
                 // As the request has it: a changed spec lifts the back-off.
-                certificate.spec.dns_names = vec!["cafails.example.com".into()];
+                certificate.spec.dns_names = vec!["web.example.com".into()];
             })
         };
         assert!(!backing(1).ids().contains(&"renewal-blocked-by-backoff"));
