@@ -13,7 +13,7 @@ pub(super) mod sharing;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{AcmeIssuer, Certificate, CertificateConditionType, CertificateReason, Object};
+use crate::api::{AcmeIssuer, Certificate, CertificateConditionType, CertificateReason, Condition, Object};
 use crate::chain::IssuerView;
 use crate::facts::Facts;
 use crate::finding::{Fix, PROGRAM};
@@ -41,7 +41,7 @@ pub(super) fn outlasts_an_issuance(facts: &Facts, certificate: &Certificate) -> 
         return facts.is_older_than(facts.issuance_began(), ISSUANCE_SECONDS);
     }
     let ready = certificate.condition(CertificateConditionType::Ready);
-    facts.is_older_than(ready.and_then(|ready| ready.since()).or_else(|| certificate.created()), NOTICE_SECONDS)
+    facts.is_older_than(ready.and_then(Condition::since).or_else(|| certificate.created()), NOTICE_SECONDS)
 }
 
 /// The ACME part of the issuer, if the issuer was seen and has one.

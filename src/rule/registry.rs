@@ -133,8 +133,6 @@ pub static REGISTRY: &[&Rule] = &[
     &lifetime::RENEWBEFORE_CLOSE_TO_REAL_LIFETIME,
     &key::USAGES_REFUSED_OR_DROPPED,
     &renewal::EXPIRED_BUT_READY,
-    &renewal::RENEWAL_FAILING_SILENTLY,
-    &renewal::RENEWAL_BLOCKED_BY_BACKOFF,
     &names::HOST_NOT_IN_CERTIFICATE,
     &pace::REISSUED_CONSTANTLY,
     &sharing::DUPLICATE_CERTIFICATE_IN_MANY_NAMESPACES,
@@ -143,6 +141,8 @@ pub static REGISTRY: &[&Rule] = &[
     &progress::CERTIFICATE_EXPIRED,
     &progress::ISSUANCE_FAILED,
     &progress::ISSUANCE_STALLED,
+    &renewal::RENEWAL_FAILING_SILENTLY,
+    &renewal::RENEWAL_BLOCKED_BY_BACKOFF,
 ];
 
 /// The rule with this id or former id.

@@ -48,6 +48,7 @@ fn certificate_invalid_csr(facts: &Facts) -> Judgement {
     let mut finding = CERTIFICATE_INVALID_CSR
         .on(certificate.objref())
         .says(format!("no signing request can be made for {name} {why}"))
+        .because("Without a signing request there is no CertificateRequest, and cert-manager does not try again before the spec changes.")
         .evidence(Witness::Event(Kind::Certificate, "RequestFailed".into()), said.unwrap_or_default());
     if let Some((field, value)) = culprit {
         finding = finding.evidence(Witness::Spec(Kind::Certificate, field), value);

@@ -49,6 +49,7 @@ fn key_policy_needs_user(facts: &Facts) -> Judgement {
         .says(format!(
             "{name} waits for you: the key in Secret {secret} does not fit spec.privateKey, and may not be replaced"
         ))
+        .because("cert-manager may not replace the key, so it makes no request and does not try again: this lasts until the policy, the Secret or the spec changes.")
         .evidence(Witness::Event(Kind::Certificate, "CannotRegenerateKey".into()), said.unwrap_or_default())
         .evidence(Witness::Spec(Kind::Certificate, "privateKey.rotationPolicy"), policy);
     if let Some((is, fields)) = mismatch {
@@ -106,6 +107,7 @@ fn rotation_policy_surprise(facts: &Facts) -> Judgement {
     let finding = ROTATION_POLICY_SURPRISE
         .on(certificate.objref())
         .says(format!("CA certificate {name} does not set privateKey.rotationPolicy: since release 1.18 it gets a new key at each renewal"))
+        .because("With its next renewal the CA changes its key. Clients that trust the old one refuse leaves that are signed with the new one.")
         .evidence(Witness::Spec(Kind::Certificate, "isCA"), "true")
         .evidence(Witness::Spec(Kind::Certificate, "privateKey.rotationPolicy"), "unset")
         .fix(merge_patch("keep the key of the CA", certificate, r#"{"spec":{"privateKey":{"rotationPolicy":"Never"}}}"#))
@@ -150,9 +152,16 @@ fn usages_refused_or_dropped(facts: &Facts) -> Judgement {
         return Ok(vec![]);
     }
     let name = certificate.name();
+    let mut explanation =
+        "Ready is True all the same: cert-manager compares the request, not the certificate. Peers that check the usage refuse it."
+            .to_owned();
+    if dropped.contains(&"client auth") {
+        explanation.push_str(" Public CAs no longer sign for client auth, so mutual TLS needs a private one.");
+    }
     let finding = USAGES_REFUSED_OR_DROPPED
         .on(certificate.objref())
         .says(format!("the certificate of {name} lacks {}, which its spec asks for", listed(&dropped)))
+        .because(explanation)
         .evidence(
             Witness::Spec(Kind::Certificate, "usages"),
             certificate.spec.usages.iter().map(KeyUsage::as_str).collect::<Vec<_>>().join(", "),

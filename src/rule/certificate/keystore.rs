@@ -45,8 +45,8 @@ fn keystore_password_missing(facts: &Facts) -> Judgement {
         let of_this = said.filter(|said| said.contains(&reference.name));
         match (&secret, of_this) {
             (Fact::Seen(secret), _) => findings.extend(without_key(certificate, format, store, secret)),
-            (Fact::Absent, said) | (_, said @ Some(_)) => {
-                findings.push(without_secret(certificate, format, store, said))
+            (Fact::Absent, said) | (Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_), said @ Some(_)) => {
+                findings.push(without_secret(certificate, format, store, said));
             }
             (Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_), None) if is_stuck(facts) => {
                 return Err(Withheld::Undetermined(gap(&secret, Kind::Secret)));
@@ -113,6 +113,7 @@ fn with_fixes(finding: Finding, certificate: &Certificate, format: &str, store: 
         _ => "keystores.pkcs12.passwordSecretRef",
     };
     finding
+        .because("cert-manager stores a signed certificate only together with its keystores, and tries again until the password is there.")
         .evidence(Witness::Spec(Kind::Certificate, field), format!("{}, key {}", reference.name, reference.key))
         .fix(Fix::command(
             "create it; cert-manager then stores the certificate by itself",
@@ -170,7 +171,7 @@ mod tests {
             let hanging = with_keystore(true).broken(|objects| {
                 objects.secrets.clear();
                 let certificate = objects.certificate();
-                certificate.status = Default::default();
+                certificate.status = crate::api::CertificateStatus::default();
                 certificate.status.next_private_key_secret_name = Some("web-v9jl4".into());
                 certificate.status.conditions = serde_json::from_str(
                     r#"[{"type":"Issuing","status":"True","reason":"DoesNotExist","lastTransitionTime":"2026-11-22T06:30:00Z"}]"#,

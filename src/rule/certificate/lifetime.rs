@@ -93,10 +93,10 @@ fn renewbefore_close_to_real_lifetime(facts: &Facts) -> Judgement {
         (None, Some(percentage)) => format!("{percentage}"),
         (None, None) => String::new(),
     };
-    let due = if wait.is_positive() {
-        format!("{} after it was issued", human(wait))
-    } else {
-        "before it was even issued".into()
+    let due = match wait.as_secs() {
+        ..0 => "before it was even issued".to_owned(),
+        0 => "the moment it was issued".to_owned(),
+        1.. => format!("{} after it was issued", human(wait)),
     };
     let name = certificate.name();
     let finding = RENEWBEFORE_CLOSE_TO_REAL_LIFETIME
@@ -105,6 +105,7 @@ fn renewbefore_close_to_real_lifetime(facts: &Facts) -> Judgement {
             "{name} is due for renewal {due}: {field} {asked} is about its whole lifetime of {}",
             human(life)
         ))
+        .because("As soon as a certificate is stored the next one is due, so cert-manager orders one after the other, until the rate limit of the issuer ends it.")
         .evidence(Witness::Spec(Kind::Certificate, field), asked)
         .evidence(Witness::Status(Kind::Certificate, "notBefore, notAfter"), format!("{} apart", format_go(life)))
         .evidence(Witness::Status(Kind::Certificate, "renewalTime"), renewal.to_string())

@@ -46,6 +46,7 @@ fn common_name_not_in_dns_names(facts: &Facts) -> Judgement {
             "the common name \"{name}\" of {} is not among its dnsNames, which ACME demands",
             certificate.name()
         ))
+        .because("cert-manager refuses such a request itself, before it opens an order, and each retry fails in the same way.")
         .evidence(Witness::Spec(Kind::Certificate, "commonName"), &name)
         .evidence(Witness::Spec(Kind::Certificate, "dnsNames"), spec.dns_names.join(", "));
     if let Some(words) = refusal {
@@ -110,6 +111,9 @@ pub static HOST_NOT_IN_CERTIFICATE: Rule = Rule {
     judge: host_not_in_certificate,
 };
 
+/// How many Ingresses of one host are looked at: more would say nothing new, and cost for each Certificate.
+const ENOUGH: usize = 50;
+
 fn host_not_in_certificate(facts: &Facts) -> Judgement {
     let certificate = facts.certificate()?;
     let namespace = certificate.namespace().unwrap_or_default();
@@ -121,7 +125,7 @@ fn host_not_in_certificate(facts: &Facts) -> Judgement {
     let served = facts.inventory.ingresses_with_secret(namespace, secret);
     let mut findings: Vec<_> = served.filter_map(|ingress| uncovered(certificate, &names, ingress)).collect();
     let mut seen = BTreeSet::new();
-    for ingress in names.iter().flat_map(|name| facts.inventory.ingresses_for_host(name)) {
+    for ingress in names.iter().flat_map(|name| facts.inventory.ingresses_for_host(name).take(ENOUGH)) {
         if seen.insert(ingress.objref()) {
             findings.extend(without_its_secret(facts, certificate, &names, ingress));
         }
@@ -269,7 +273,7 @@ fn covers(name: &str, host: &str) -> bool {
         return true;
     }
     let parent = name.strip_prefix("*.");
-    let rest = host.split_once('.').filter(|(label, _)| *label != "*").map(|(_, rest)| rest);
+    let rest = host.split_once('.').map(|(_, rest)| rest);
     parent.zip(rest).is_some_and(|(parent, rest)| parent.eq_ignore_ascii_case(rest))
 }
 

@@ -61,6 +61,7 @@ fn by_revision(facts: &Facts, certificate: &Certificate, pace: &Pace) -> Finding
     REISSUED_CONSTANTLY
         .on(certificate.objref())
         .says(format!("{name} was issued {} times in {}, where {due} was due", pace.issued, human(pace.age)))
+        .because("A public CA limits this: Let's Encrypt signs one set of names five times a week, and then refuses for up to a week.")
         .evidence(Witness::Status(Kind::Certificate, "revision"), pace.issued.to_string())
         .evidence(Witness::Metadata(Kind::Certificate), format!("created {} ago", human(pace.age)))
         .evidence(Witness::Computed, format!("the last time was {} ago", human(facts.since(pace.last))))
@@ -80,6 +81,9 @@ fn by_revision(facts: &Facts, certificate: &Certificate, pace: &Pace) -> Finding
 /// How many within a week are too many: Let's Encrypt signs five times the same set of names.
 const MANY: usize = 3;
 
+/// How many are looked at: more would say nothing new, and cost for each of them.
+const ENOUGH: usize = 50;
+
 /// Certificates for the same names under ever new names, as releases with a generated part make them.
 fn by_release(facts: &Facts, certificate: &Certificate) -> Option<Finding> {
     if certificate.spec.dns_names.is_empty() || !is_acme(facts) {
@@ -87,12 +91,14 @@ fn by_release(facts: &Facts, certificate: &Certificate) -> Option<Finding> {
     }
     let week = SignedDuration::from_hours(7 * 24);
     let is_new = |one: &&Certificate| one.created().is_some_and(|created| facts.since(created) < week);
-    let mut alike: Vec<&Certificate> = facts.inventory.certificates_like_in_namespace(certificate).take(1000).collect();
-    alike.retain(|one| {
-        is_new(one) && (one.name() == certificate.name() || one.spec.secret_name != certificate.spec.secret_name)
-    });
-    let names: Vec<&str> = alike.iter().map(|one| one.name()).collect();
-    if names.len() < MANY || common_start(&names) < 3 || !names.contains(&certificate.name()) {
+    if !is_new(&certificate) {
+        return None;
+    }
+    let alike = facts.inventory.certificates_like_in_namespace(certificate).take(ENOUGH).filter(is_new);
+    let alike =
+        alike.filter(|one| one.name() == certificate.name() || one.spec.secret_name != certificate.spec.secret_name);
+    let names: Vec<&str> = alike.map(Object::name).collect();
+    if names.len() < MANY || common_start(&names) < 3 {
         return None;
     }
     let stable = names[0][..common_start(&names)].trim_end_matches(['-', '.']).to_owned();

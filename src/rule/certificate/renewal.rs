@@ -49,9 +49,16 @@ fn renewal_window_error(facts: &Facts) -> Judgement {
         Some(_) => format!("the next renewal window of {name} opens only after its certificate has expired"),
         None => format!("no renewal window of {name} opens in time, by cert-manager's reckoning"),
     };
+    let explanation = match too_late {
+        Some(_) => "cert-manager waits for the window, and by the time it opens the certificate has expired.",
+        None => {
+            "Ready is False for that alone: the certificate itself may be good. cert-manager renews without regard to the windows."
+        }
+    };
     let mut finding = RENEWAL_WINDOW_ERROR
         .on(certificate.objref())
         .says(summary)
+        .because(explanation)
         .evidence(Witness::Condition(Kind::Certificate, "Ready"), said.unwrap_or_default());
     for window in windows {
         let zone = if window.timezone.is_empty() { "UTC" } else { &window.timezone };
@@ -110,6 +117,7 @@ fn renewal_disabled(facts: &Facts) -> Judgement {
     let finding = RENEWAL_DISABLED
         .on(certificate.objref())
         .says(format!("nobody renews {name}: spec.renewal.policy is Disabled, and the certificate {when}"))
+        .because("cert-manager plans no renewal while the policy is Disabled, not even of an expired certificate.")
         .evidence(Witness::Spec(Kind::Certificate, "renewal.policy"), "Disabled")
         .evidence(Witness::Status(Kind::Certificate, "notAfter"), end.to_string())
         .fix(renew("renew it now, by hand", certificate))
@@ -130,7 +138,7 @@ pub static RENEWAL_FAILING_SILENTLY: Rule = Rule {
     aliases: &[],
     family: Family::Certificate,
     nature: Nature::Symptom,
-    severity: Severity::Warning,
+    severity: Severity::Error,
     since: "0.1.0",
     summary: "renewal is overdue while Ready is still True",
     doc: include_str!("../../../docs/rules/renewal-failing-silently.md"),
@@ -162,6 +170,7 @@ fn renewal_failing_silently(facts: &Facts) -> Judgement {
             human(late),
             human(end.0.duration_since(facts.now))
         ))
+        .because("Ready tells of the old certificate, which is good until it ends, so nothing looks wrong before. The renewal itself fails, hangs or was not started.")
         .evidence(Witness::Status(Kind::Certificate, "renewalTime"), due.0.to_string())
         .evidence(Witness::Status(Kind::Certificate, "notAfter"), end.0.to_string());
     if failures > 0 {
@@ -205,6 +214,7 @@ fn expired_but_ready(facts: &Facts) -> Judgement {
     let finding = EXPIRED_BUT_READY
         .on(certificate.objref())
         .says(format!("{} says Ready, but its certificate expired {} ago", certificate.name(), human(facts.since(end))))
+        .because("cert-manager works Ready out only when it looks at the Certificate, so this is its word from before the expiry. Clients refuse the certificate now.")
         .evidence(Witness::Status(Kind::Certificate, "notAfter"), end.to_string())
         .evidence(Witness::Condition(Kind::Certificate, "Ready"), &ready.message)
         .fix(Fix::command(
@@ -248,6 +258,7 @@ fn renewal_blocked_by_backoff(facts: &Facts) -> Judgement {
     let mut finding = RENEWAL_BLOCKED_BY_BACKOFF
         .on(certificate.objref())
         .says(summary)
+        .because("The wait doubles with each failure, up to 32 hours, and does not end when the fault is mended. To delete the failed request does not shorten it.")
         .evidence(Witness::Status(Kind::Certificate, "failedIssuanceAttempts"), attempts.to_string())
         .evidence(Witness::Computed, format!("next attempt at {until}"));
     if let Some(failed) = certificate.status.last_failure_time.as_ref() {

@@ -120,6 +120,7 @@ fn duplicate_certificate(facts: &Facts) -> Judgement {
     let finding = DUPLICATE_CERTIFICATE_IN_MANY_NAMESPACES
         .on(certificate.objref())
         .says(format!("{count} Certificates in namespaces {ours}, {} ask for the same names: {}", listed(&others), listed(&names)))
+        .because("Each counts against the CA's limit for one set of names (Let's Encrypt: five a week). When all are asked for at once, as in a new cluster, the last ones are refused.")
         .evidence(Witness::Source, format!("{count} Certificates with these names and issuer {}", certificate.spec.issuer_ref.name))
         .evidence(Witness::Spec(facts.issuer_ref()?.own_kind().unwrap_or(Kind::Issuer), "acme.server"), &acme.server)
         .fix(Fix::patch(

@@ -42,7 +42,8 @@ fn consumer_did_not_reload(facts: &Facts) -> Judgement {
     let names: Vec<&str> = stale.iter().map(|(pod, _)| pod.name()).collect();
     let mut finding = CONSUMER_DID_NOT_RELOAD
         .on(first.objref())
-        .says(format!("{} still runs with the certificate from before Secret {secret} was renewed", listed(&names)))
+        .says(format!("{} still {} with the certificate from before Secret {secret} was renewed", listed(&names),
+            if names.len() == 1 { "runs" } else { "run" }))
         .because(format!(
             "The Pod takes the Secret in {}, which is read once, at its start. Kubernetes does not bring the renewed certificate to it, so it serves the old one until that expires.",
             how.words()

@@ -3,7 +3,7 @@
 use super::super::certificate::{outlasts_an_issuance, renew, unready};
 use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
 use super::writer::{foreign_writers, git_marks};
-use crate::api::{Certificate, CertificateReason, Object, RequestConditionType, Secret};
+use crate::api::{Certificate, CertificateReason, Condition, Object, RequestConditionType, Secret};
 use crate::engine::Stage;
 use crate::fact::Fact;
 use crate::facts::{Facts, gap};
@@ -52,6 +52,7 @@ fn secret_key_mismatch(facts: &Facts) -> Judgement {
     let mut finding = SECRET_KEY_MISMATCH
         .on(secret_ref(certificate))
         .says(format!("Secret {name} cannot serve TLS: {what}"))
+        .because("Servers that read the Secret refuse to start, or go on with what they had. A new issuance mends it, but here it failed, hangs or was not started.")
         .evidence(Witness::Condition(Kind::Certificate, "Ready"), said.unwrap_or_default())
         .evidence(Witness::Data(Kind::Secret), found.unwrap_or_default());
     if let Some(secret) = secret {
@@ -117,6 +118,7 @@ fn secret_empty_in_git(facts: &Facts) -> Judgement {
     let mut finding = SECRET_EMPTY_IN_GIT
         .on(secret_ref(certificate))
         .says(format!("Secret {name} is a placeholder from manifests: tls.key and tls.crt are there, and empty"))
+        .because("Each sync empties the Secret again, and cert-manager orders another certificate, until the CA's rate limit ends it.")
         .evidence(Witness::Data(Kind::Secret), "tls.key and tls.crt are empty");
     for mark in marks {
         finding = finding.evidence(Witness::Metadata(Kind::Secret), mark);
@@ -169,6 +171,7 @@ fn secret_missing_data(facts: &Facts) -> Judgement {
     let mut finding = SECRET_MISSING_DATA
         .on(secret_ref(certificate))
         .says(format!("Secret {name} exists, but has no {what}"))
+        .because("cert-manager takes such a Secret for none and issues. It stays like this because that issuance failed, hangs, was not started or was undone.")
         .evidence(Witness::Condition(Kind::Certificate, "Ready"), said.unwrap_or_default());
     if let Some(secret) = secret {
         let keys: Vec<&str> = secret.data.keys().map(String::as_str).collect();
@@ -207,8 +210,7 @@ pub static SECRET_WRONG_TYPE_OR_IMMUTABLE: Rule = Rule {
 fn secret_wrong_type_or_immutable(facts: &Facts) -> Judgement {
     let certificate = facts.certificate()?;
     let request = facts.chain.in_flight().map(|node| node.request);
-    let signed =
-        request.and_then(|request| request.condition(RequestConditionType::Ready)).and_then(|ready| ready.since());
+    let signed = request.and_then(|request| request.condition(RequestConditionType::Ready)).and_then(Condition::since);
     let is_stuck = matches!(facts.stage, Stage::Issued) && facts.is_older_than(signed, STORE_SECONDS);
     let secret = match &facts.chain.secret {
         Fact::Seen(secret) => *secret,
@@ -231,6 +233,7 @@ fn secret_wrong_type_or_immutable(facts: &Facts) -> Judgement {
     let mut finding = SECRET_WRONG_TYPE_OR_IMMUTABLE
         .on(secret_ref(certificate))
         .says(format!("Secret {name} {what}, so no new certificate can be stored in it"))
+        .because("The API server refuses the write. cert-manager repeats it, and a signed certificate never arrives in the Secret.")
         .evidence(Witness::Data(Kind::Secret), evidence);
     if let Some(signed) = signed.filter(|_| is_stuck) {
         finding = finding.evidence(
@@ -357,7 +360,7 @@ mod tests {
         assert_eq!(opaque().ids(), Vec::<&str>::new());
         let stuck = opaque().broken(|objects| {
             let status = &mut objects.certificate().status;
-            *status = Default::default();
+            *status = crate::api::CertificateStatus::default();
             let issuing = r#"{"type":"Issuing","status":"True","lastTransitionTime":"2026-11-22T06:30:00Z"}"#;
             status.conditions.push(serde_json::from_str(issuing).unwrap());
         });

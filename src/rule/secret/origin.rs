@@ -3,7 +3,7 @@
 use super::super::certificate::{outlasts_an_issuance, unready};
 use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
 use super::content::secret_ref;
-use crate::api::{Certificate, CertificateConditionType, CertificateReason, Object, annotation};
+use crate::api::{Certificate, CertificateConditionType, CertificateReason, Condition, Object, annotation};
 use crate::chain::spec_match::{Violation, leaf_matches_spec, request_matches_spec};
 use crate::duration::human;
 use crate::facts::Facts;
@@ -41,6 +41,7 @@ fn secret_issuer_mismatch(facts: &Facts) -> Judgement {
             wanted.kind_or_default(),
             wanted.name
         ))
+        .because("That is normal until the new issuer has signed. Here it lasts: the new issuance failed, hangs or was not started.")
         .evidence(Witness::Condition(Kind::Certificate, "Ready"), message)
         .evidence(
             Witness::Spec(Kind::Certificate, "issuerRef"),
@@ -81,7 +82,8 @@ fn temporary_certificate_stays(facts: &Facts) -> Judgement {
     let name = certificate.spec.secret_name.as_str();
     let mut finding = TEMPORARY_CERTIFICATE_STAYS
         .on(secret_ref(certificate))
-        .says(format!("Secret {name} still holds cert-manager's temporary certificate, which no client trusts"));
+        .says(format!("Secret {name} still holds cert-manager's temporary certificate, which no client trusts"))
+        .because("It fills in until the real one is signed. It stays because the real issuance failed, hangs or was not started.");
     if let Ok(stored) = facts.stored() {
         finding =
             finding.evidence(Witness::Data(Kind::Secret), format!("issuer of the leaf: {}", stored.leaf().issuer));
@@ -143,6 +145,7 @@ fn secret_spec_drift(facts: &Facts) -> Judgement {
     let mut finding = SECRET_SPEC_DRIFT
         .on(secret_ref(certificate))
         .says(format!("the certificate in Secret {name} no longer fits {what} of Certificate {}", certificate.name()))
+        .because("A changed spec leads to a new issuance within minutes. Here that failed, hangs or was not started, and the old certificate is served on.")
         .evidence(Witness::Condition(Kind::Certificate, "Ready"), message);
     let issuer_alters = facts.chain.current().is_none() && !facts.is_issuing() && !facts.has_failed();
     if let (true, Ok(stored)) = (issuer_alters, facts.stored()) {
@@ -175,7 +178,7 @@ fn fields(facts: &Facts, certificate: &Certificate, message: &str) -> Vec<String
 /// How long Ready has been False.
 fn with_since(finding: Finding, facts: &Facts, certificate: &Certificate) -> Finding {
     let since = certificate.condition(CertificateConditionType::Ready).filter(|ready| ready.is_false());
-    match since.and_then(|ready| ready.since()) {
+    match since.and_then(Condition::since) {
         Some(since) => finding.evidence(Witness::Computed, format!("not Ready for {}", human(facts.since(since)))),
         None => finding,
     }

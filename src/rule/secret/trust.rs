@@ -33,7 +33,8 @@ fn chain_incomplete_or_ca_crt_misused(facts: &Facts) -> Judgement {
     if is_temporary(facts, certificate) {
         return Ok(vec![]);
     }
-    let broken = broken_link(certificate, stored).or_else(|| missing_intermediate(facts, certificate, secret, stored));
+    let broken =
+        broken_link(facts, certificate, stored).or_else(|| missing_intermediate(facts, certificate, secret, stored));
     let misused = if is_acme(facts) && !secret.data.contains_key("ca.crt") {
         waits_for_ca(facts, certificate, secret)
     } else {
@@ -43,7 +44,7 @@ fn chain_incomplete_or_ca_crt_misused(facts: &Facts) -> Judgement {
 }
 
 /// Certificates in `tls.crt` of which one does not sign the one before it.
-fn broken_link(certificate: &Certificate, stored: &Bundle) -> Option<Finding> {
+fn broken_link(facts: &Facts, certificate: &Certificate, stored: &Bundle) -> Option<Finding> {
     // What we cannot check is not broken.
     let is_certain = |fault: &LinkFault| match fault {
         LinkFault::NameMismatch | LinkFault::NotCa | LinkFault::NoCertSign | LinkFault::BadSignature => true,
@@ -60,7 +61,7 @@ fn broken_link(certificate: &Certificate, stored: &Bundle) -> Option<Finding> {
         .because(format!("{fault}. Strict clients give up there (\"unable to get local issuer certificate\"); browsers that know the intermediate from elsewhere hide it."))
         .evidence(Witness::Data(Kind::Secret), format!("certificate {}: {}, issued by {}", index + 1, child.subject, child.issuer))
         .evidence(Witness::Data(Kind::Secret), format!("certificate {}: {}", index + 2, next.subject));
-    Some(with_fixes(finding, certificate))
+    Some(with_fixes(finding, facts, certificate))
 }
 
 /// A leaf alone, though something stands between it and the root.
@@ -85,19 +86,24 @@ fn missing_intermediate(facts: &Facts, certificate: &Certificate, secret: &Secre
     let finding = CHAIN_INCOMPLETE_OR_CA_CRT_MISUSED
         .on(secret_ref(certificate))
         .says(format!("tls.crt in Secret {} holds the leaf alone: {why}", certificate.spec.secret_name))
+        .because("Clients that know the root only cannot build the chain: \"unable to get local issuer certificate\". Browsers that know the intermediate from elsewhere hide it.")
         .evidence(Witness::Data(Kind::Secret), format!("1 certificate, issued by {}", leaf.issuer));
-    Some(with_fixes(finding, certificate))
+    Some(with_fixes(finding, facts, certificate))
 }
 
-fn with_fixes(finding: Finding, certificate: &Certificate) -> Finding {
+fn with_fixes(finding: Finding, facts: &Facts, certificate: &Certificate) -> Finding {
     let issuer = &certificate.spec.issuer_ref;
-    finding
-        .fix(Fix::manual(format!(
-            "make {} {} give the whole chain: for a CA issuer put the intermediates behind the CA in tls.crt of its Secret, leaf side first",
-            issuer.kind_or_default(),
-            issuer.name
-        )))
-        .fix(renew("then issue anew", certificate))
+    let (kind, name) = (issuer.kind_or_default(), &issuer.name);
+    let whole = if is_acme(facts) {
+        format!(
+            "look at spec.acme of {kind} {name}: the server, or the chain in preferredChain, comes without its intermediate"
+        )
+    } else {
+        format!(
+            "make {kind} {name} give the whole chain: for a CA issuer put the intermediates behind the CA in tls.crt of its Secret"
+        )
+    };
+    finding.fix(Fix::manual(whole)).fix(renew("then issue anew", certificate))
 }
 
 /// A Pod that wants `ca.crt`, which an ACME server never gives.

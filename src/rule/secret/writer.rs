@@ -46,13 +46,14 @@ fn secret_overwritten_by_controller(facts: &Facts) -> Judgement {
     let name = certificate.spec.secret_name.as_str();
     let who = match (writers.first(), marks.first()) {
         (Some(writer), _) => writer.manager.clone(),
-        (None, Some((who, _))) => (*who).to_owned(),
+        (None, Some((who, _))) => who.clone(),
         (None, None) => "another controller".to_owned(),
     };
     let mut finding = SECRET_OVERWRITTEN_BY_CONTROLLER.on(secret_ref(certificate)).says(format!(
         "{who} writes Secret {name} as well as cert-manager does for Certificate {}",
         certificate.name()
-    ));
+    ))
+        .because("Each time cert-manager has stored its certificate, the other one puts its own version back, and cert-manager issues anew. That goes on until the CA's rate limit ends it.");
     for writer in &writers {
         finding = finding.evidence(Witness::Metadata(Kind::Secret), writer.to_string());
     }
@@ -155,9 +156,8 @@ pub(super) fn foreign_writers(secret: &Secret, keys: &[&str]) -> Vec<Writer> {
 }
 
 /// Annotations and labels that controllers which write Secrets leave on them, and whose they are.
-const MARKS: [(&str, &str); 8] = [
+const MARKS: [(&str, &str); 7] = [
     ("reconcile.external-secrets.io/managed", "External Secrets"),
-    ("reconcile.external-secrets.io/data-hash", "External Secrets"),
     ("secrets-store.csi.k8s.io/managed", "Secrets Store CSI driver"),
     ("reflector.v1.k8s.emberstack.com/reflects", "Reflector"),
     ("replicator.v1.mittwald.de/replicate-from", "kubernetes-replicator"),
@@ -230,6 +230,7 @@ fn secret_gone_with_certificate(facts: &Facts) -> Judgement {
     let mut finding = SECRET_GONE_WITH_CERTIFICATE
         .on(secret_ref(certificate))
         .says(format!("Secret {name} is deleted as soon as Certificate {} is", owner.name))
+        .because("The owner comes from the controller's flag --enable-certificate-owner-ref. To delete or rename the Certificate takes the certificate away from whoever serves it, at once.")
         .evidence(Witness::Metadata(Kind::Secret), format!("owned by Certificate {}", owner.name));
     if let Some(above) = certificate.controller() {
         let words = format!("owned by {} {}: both go with that one too", above.kind, above.name);
