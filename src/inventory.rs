@@ -236,9 +236,9 @@ impl Inventory {
             }
         }
         let (ingresses, pods) = (Store::new(objects.ingresses), Store::new(objects.pods));
-        let challenges = Store::new(objects.challenges);
+        let (challenges, deployments) = (Store::new(objects.challenges), Store::new(objects.deployments));
         Self {
-            crossrefs: crossref::CrossRefs::new(&certificates, &challenges, &ingresses, &pods),
+            crossrefs: crossref::CrossRefs::new(&certificates, &challenges, &deployments, &ingresses, &pods),
             certificates,
             requests,
             orders: Store::new(objects.orders),
@@ -253,7 +253,7 @@ impl Inventory {
             ingress_classes: Store::new(objects.ingress_classes),
             http_routes: Store::new(objects.http_routes),
             gateways: Store::new(objects.gateways),
-            deployments: Store::new(objects.deployments),
+            deployments,
             leases: Store::new(objects.leases),
             endpoint_slices: Store::new(objects.endpoint_slices),
             coverage: objects.coverage,

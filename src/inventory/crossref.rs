@@ -1,10 +1,11 @@
 //! Who else refers to the same thing: Certificates with the same names, Ingresses and Pods that use a Secret,
-//! Ingresses of a host, Challenges that hold a slot.
+//! Ingresses of a host, Challenges that hold a slot, Deployments that may be cert-manager's.
 //!
 //! Kept as indexes so that a rule that looks beyond its own chain stays cheap over a whole cluster. It never judges.
 
 use std::collections::HashMap;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use k8s_openapi::api::networking::v1::Ingress;
 
@@ -21,6 +22,7 @@ pub(super) struct CrossRefs {
     ingresses_by_host: HashMap<String, Vec<usize>>,
     ingresses_by_rule: HashMap<String, Vec<usize>>,
     challenges_at_work: Vec<usize>,
+    cert_manager_deployments: Vec<usize>,
     pods_by_secret: Named,
 }
 
@@ -28,15 +30,18 @@ impl CrossRefs {
     pub(super) fn new(
         certificates: &Store<Certificate>,
         challenges: &Store<Challenge>,
+        deployments: &Store<Deployment>,
         ingresses: &Store<Ingress>,
         pods: &Store<Pod>,
     ) -> Self {
-        let mut refs = Self::default();
+        let mut refs = Self {
+            challenges_at_work: positions(challenges, |challenge| challenge.status.processing),
+            cert_manager_deployments: positions(deployments, may_be_cert_manager),
+            ..Self::default()
+        };
         for (index, certificate) in certificates.iter().enumerate() {
             refs.certificates_by_names.entry(names_and_issuer(certificate)).or_default().push(index);
         }
-        refs.challenges_at_work =
-            challenges.iter().enumerate().filter(|(_, one)| one.status.processing).map(|(index, _)| index).collect();
         for (index, ingress) in ingresses.iter().enumerate() {
             if ingress.label(annotation::SOLVER).is_none() {
                 let rules = ingress.spec.iter().flat_map(|spec| spec.rules.iter().flatten());
@@ -119,11 +124,28 @@ impl Inventory {
         self.crossrefs.challenges_at_work.iter().map(|index| &self.challenges.items[*index])
     }
 
+    /// The Deployments of the whole source with a container or an image named `cert-manager-...`: cert-manager's own
+    /// and few others.
+    pub fn cert_manager_deployments(&self) -> impl Iterator<Item = &Deployment> {
+        self.crossrefs.cert_manager_deployments.iter().map(|index| &self.deployments.items[*index])
+    }
+
     /// The Pods of a namespace that mount a Secret or read variables from it.
     pub fn pods_with_secret(&self, namespace: &str, secret: &str) -> impl Iterator<Item = &Pod> {
         let found = self.crossrefs.pods_by_secret.get(&(namespace.to_owned(), secret.to_owned()));
         found.into_iter().flatten().map(|index| &self.pods.items[*index])
     }
+}
+
+/// Where in the store the objects are that something is true of.
+fn positions<T: Object>(store: &Store<T>, is_wanted: impl Fn(&T) -> bool) -> Vec<usize> {
+    store.iter().enumerate().filter(|(_, object)| is_wanted(object)).map(|(index, _)| index).collect()
+}
+
+fn may_be_cert_manager(deployment: &Deployment) -> bool {
+    let containers = deployment.spec.template.spec.iter().flat_map(|spec| &spec.containers);
+    let mut names = containers.flat_map(|container| [Some(&container.name), container.image.as_ref()]).flatten();
+    names.any(|name| name.contains("cert-manager-"))
 }
 
 /// One entry for each object, however often it names the thing.
