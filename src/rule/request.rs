@@ -1,4 +1,4 @@
-//! CertificateRequests: their approval, and what is left over from an issuance before.
+//! Requests to issuers: their approval, and what is left over from an issuance before.
 
 mod external;
 pub mod failure;
@@ -62,7 +62,7 @@ fn never_approved(facts: &Facts) -> Judgement {
     };
     let mut finding = NEVER_APPROVED
         .on(request.objref())
-        .says(format!("{} waits for approval since {age}: {why}", request.objref()))
+        .says(format!("{} has waited {age} for approval: {why}", request.objref()))
         .evidence(Witness::Status(Kind::CertificateRequest, "conditions"), "neither Approved nor Denied");
     if let Some((reason, message)) =
         unprocessed.clone().or_else(|| event_saying(facts, request, &["until it is approved"]))

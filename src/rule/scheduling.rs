@@ -51,7 +51,7 @@ fn blocked(facts: &Facts, challenge: &Challenge, rival: &Challenge) -> Finding {
     let name = &challenge.spec.dns_name;
     let theirs = rival.objref();
     let age = rival.created().map_or_else(|| "a while".to_owned(), |created| human(facts.since(created)));
-    let state = if rival.deleting_since().is_some() { "is being deleted and holds" } else { "has held" };
+    let state = if rival.deleting_since().is_some() { "is being deleted and has held" } else { "has held" };
     let reason = match rival.status.reason.as_str() {
         "" => "no words on it",
         words => words,
@@ -61,7 +61,7 @@ fn blocked(facts: &Facts, challenge: &Challenge, rival: &Challenge) -> Finding {
         .map_or_else(|| theirs.to_string(), |owner| format!("{} of {} {}", theirs, owner.kind, owner.name));
     SAME_NAME_ELSEWHERE
         .on(challenge.objref())
-        .says(format!("{} waits its turn: {theirs} {state} {name} since {age}", challenge.objref()))
+        .says(format!("{} waits its turn: {theirs} {state} {name} for {age}", challenge.objref()))
         .evidence(Witness::Status(Kind::Challenge, "processing"), "false, and no state: not started yet")
         .evidence(Witness::Computed, format!("{owner} has the same name and type and is being worked on"))
         .evidence(Witness::Status(Kind::Challenge, "reason"), format!("of the other one: {reason}"))
@@ -213,12 +213,12 @@ fn stuck_deleting(facts: &Facts) -> Judgement {
         let ours = [annotation::CHALLENGE_FINALIZER, annotation::CHALLENGE_FINALIZER_LEGACY];
         let held: Vec<_> =
             challenge.finalizers().iter().filter(|name| ours.contains(&name.as_str())).cloned().collect();
-        (!held.is_empty()).then(|| stuck(facts, challenge, &held, human(facts.since(since))))
+        (!held.is_empty()).then(|| stuck(facts, challenge, &held, &human(facts.since(since))))
     });
     Ok(findings.collect())
 }
 
-fn stuck(facts: &Facts, challenge: &Challenge, held: &[String], age: String) -> Finding {
+fn stuck(facts: &Facts, challenge: &Challenge, held: &[String], age: &str) -> Finding {
     let said =
         facts.fresh_event(challenge, "CleanUpError", challenge.created()).and_then(|event| event.message.as_deref());
     let installation = facts.installation();
@@ -233,8 +233,10 @@ fn stuck(facts: &Facts, challenge: &Challenge, held: &[String], age: String) -> 
         "cert-manager does not finish the clean-up, or is not there any more".to_owned()
     };
     let objref = challenge.objref();
-    let mut finding =
-        STUCK_DELETING.on(objref.clone()).says(format!("{objref} is being deleted since {age}: {why}")).evidence(
+    let mut finding = STUCK_DELETING
+        .on(objref.clone())
+        .says(format!("{objref} has been waiting {age} to be deleted: {why}"))
+        .evidence(
             Witness::Metadata(Kind::Challenge),
             format!("deletionTimestamp {age} ago, finalizers {}", held.join(", ")),
         );
