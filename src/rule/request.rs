@@ -400,7 +400,7 @@ fn old_failed_blocks(facts: &Facts) -> Judgement {
                 (Some(_), []) => ": it is being deleted".to_owned(),
                 (None, _) => String::new(),
             };
-            let mut finding = OLD_FAILED_BLOCKS
+            let finding = OLD_FAILED_BLOCKS
                 .on(request.objref())
                 .says(format!(
                     "{} failed before this issuance began, and nothing moves until it is gone{held}",
@@ -408,10 +408,17 @@ fn old_failed_blocks(facts: &Facts) -> Judgement {
                 ))
                 .evidence(Witness::Status(Kind::CertificateRequest, "failureTime"), failed)
                 .evidence(Witness::Condition(Kind::Certificate, "Issuing"), format!("True since {began}"));
-            if request.deleting_since().is_some() && !request.finalizers().is_empty() {
-                finding = finding.fix(Fix::manual("let the owner of the finalizer finish, or take it out by hand"));
+            if request.deleting_since().is_none() {
+                return finding.fix(delete(&[request]));
             }
-            finding.fix(delete(&[request]))
+            finding.fix(Fix::command(
+                "let the owner of the finalizer finish, or take it out by hand",
+                format!(
+                    "kubectl patch certificaterequest {}{} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'",
+                    request.name(),
+                    request.objref().namespace_flag()
+                ),
+            ))
         })
         .collect())
 }
@@ -458,7 +465,7 @@ fn several_requests(facts: &Facts) -> Judgement {
 fn delete(requests: &[&CertificateRequest]) -> Fix {
     let names: Vec<_> = requests.iter().map(|request| request.name()).collect();
     let namespace = requests.first().map(|request| request.objref().namespace_flag()).unwrap_or_default();
-    let title = if requests.len() == 1 { "delete it" } else { "delete all but the newest" };
+    let title = if requests.len() == 1 { "delete the old one" } else { "delete all but the newest" };
     Fix::command(title, format!("kubectl delete certificaterequest {}{namespace}", names.join(" ")))
 }
 

@@ -225,10 +225,10 @@ fn stuck(facts: &Facts, challenge: &Challenge, held: &[String], age: &str) -> Fi
     let dead = installation.of_component(Component::Controller).find(|workload| workload.available() == 0);
     let why = if let Some(workload) = dead {
         format!("cert-manager does not run ({} has no Pod available)", workload.deployment.objref())
+    } else if facts.chain.issuer.is_absent() || said.is_some_and(tells_of_a_lost_issuer) {
+        format!("its {} is gone, with the credentials for the clean-up", issuer_words(challenge))
     } else if said.is_some() {
         "the clean-up fails".to_owned()
-    } else if facts.chain.issuer.is_absent() {
-        format!("its {} is gone, with the credentials for the clean-up", issuer_words(challenge))
     } else {
         "cert-manager does not finish the clean-up, or is not there any more".to_owned()
     };
@@ -272,6 +272,11 @@ fn stuck(facts: &Facts, challenge: &Challenge, held: &[String], age: &str) -> Fi
         ))),
         ChallengeType::Http01 | ChallengeType::Unknown(_) => finding,
     }
+}
+
+/// Whether the words are `... issuer.cert-manager.io "x" not found`, or the like for cluster issuers.
+fn tells_of_a_lost_issuer(words: &str) -> bool {
+    words.contains("issuer.cert-manager.io") && words.contains("not found")
 }
 
 fn issuer_words(challenge: &Challenge) -> String {

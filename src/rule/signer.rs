@@ -314,8 +314,9 @@ fn venafi_failed(facts: &Facts, failure: Failure) -> Option<Finding> {
         (format!("the annotation {CUSTOM_FIELDS} cannot be used: {}", json_words(facts)), fix)
     } else if failure.says_any(&server) && failure.says_any(&["failed to request"]) {
         let zone = venafi_zone(facts).map_or_else(|| "its zone".to_owned(), |zone| format!("zone {zone}"));
-        let fix = Fix::manual(format!("change the policy of {zone}, or the Certificate's spec to what it allows"));
-        (format!("the Venafi server does not take the request: the policy of {zone} is against it"), fix)
+        let fix =
+            Fix::manual(format!("change what its words object to: the policy of {zone}, or the Certificate's spec"));
+        (format!("the Venafi server does not take the request in {zone}: see its words"), fix)
     } else if failure.says_any(&server) && failure.says_any(&["failed to obtain", "failed to retrieve"]) {
         let fix = Fix::manual("look the request up at the server: it was rejected, withdrawn or failed there");
         ("the Venafi server took the request and gives no certificate for it".to_owned(), fix)

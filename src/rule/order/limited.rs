@@ -178,11 +178,10 @@ fn zerossl_429(facts: &Facts) -> Judgement {
         .on(failure.object)
         .says(format!("{ca} answered 429 Too Many Requests while the order was worked on{count}"))
         .evidence(failure.witness, failure.words);
-    Ok(vec![
-        with_renewal(finding, facts)
-            .fix(Fix::manual("put fewer names into one Certificate"))
-            .fix(Fix::manual("start the controller with a lower --max-concurrent-challenges, such as 2")),
-    ])
+    let finding = finding
+        .fix(Fix::manual("put fewer names into one Certificate"))
+        .fix(Fix::manual("start the controller with a lower --max-concurrent-challenges, such as 2"));
+    Ok(vec![with_renewal(finding, facts)])
 }
 
 /// Whether the words hold the status 429 and no ACME problem type.
