@@ -417,6 +417,14 @@ mod tests {
     }
 
     #[test]
+    fn an_order_with_challenges_has_found_its_solvers() {
+        let edited = Specimen::http01().later(2).broken(|objects| {
+            objects.cluster_issuer().spec.acme.as_mut().unwrap().solvers.clear();
+        });
+        assert!(!edited.ids().contains(&"order-no-solver"));
+    }
+
+    #[test]
     fn the_event_speaks_without_the_issuer_and_after_it_was_mended() {
         let event = |specimen: Specimen| {
             let order = specimen.objects.orders[0].clone();
