@@ -58,6 +58,7 @@ pub struct SourceArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each switch of the command line")]
 pub struct StatusArgs {
     /// Certificates by NAME or certificate/NAME; none lists all of the namespace
     #[arg(value_name = "NAME")]
@@ -186,6 +187,7 @@ pub enum ExplainOutput {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each switch of the command line")]
 pub struct RenewArgs {
     /// Certificates by NAME or certificate/NAME
     #[arg(value_name = "NAME")]

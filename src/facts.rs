@@ -162,10 +162,9 @@ pub fn known<T>(fact: &Fact<T>, kind: Kind) -> Result<&T, Withheld> {
 /// The gap that an unseen thing leaves, and what would close it.
 pub fn gap<T>(fact: &Fact<T>, kind: Kind) -> Gap {
     match fact {
-        Fact::Hidden(denial) => Gap {
-            why: denial.to_string(),
-            needs: format!("permission to {} {}", denial.verb, denial.resource),
-        },
+        Fact::Hidden(denial) => {
+            Gap { why: denial.to_string(), needs: format!("permission to {} {}", denial.verb, denial.resource) }
+        }
         Fact::Failed(failure) => Gap { why: failure.to_string(), needs: "the same command again".into() },
         Fact::Seen(_) | Fact::Absent | Fact::NotLooked(_) => Gap {
             why: format!("the {kind} is not among the objects looked at"),

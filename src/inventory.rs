@@ -3,6 +3,8 @@
 //! Both sources fill one of these: the cluster while it follows a chain, a folder of saved objects at once.
 //! It answers look-ups with a [`Fact`]; it never fetches and never judges.
 
+mod crossref;
+
 use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -12,8 +14,8 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
 use crate::api::{
-    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, Object, Order,
-    Secret,
+    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, Object,
+    Order, Secret,
 };
 use crate::fact::{Denial, Fact, Failure, WhyNot};
 use crate::objref::{Kind, ObjRef};
@@ -200,6 +202,7 @@ pub struct Inventory {
     pub unread: Vec<Failure>,
     events: Vec<Event>,
     events_by_object: HashMap<EventKey, Vec<usize>>,
+    crossrefs: crossref::CrossRefs,
     certificates_by_secret: HashMap<(String, String), Vec<usize>>,
     requests_by_certificate_name: HashMap<(String, String), Vec<usize>>,
 }
@@ -232,18 +235,21 @@ impl Inventory {
                 requests_by_certificate_name.entry((namespace, name.to_owned())).or_default().push(index);
             }
         }
+        let (ingresses, pods) = (Store::new(objects.ingresses), Store::new(objects.pods));
+        let challenges = Store::new(objects.challenges);
         Self {
+            crossrefs: crossref::CrossRefs::new(&certificates, &challenges, &ingresses, &pods),
             certificates,
             requests,
             orders: Store::new(objects.orders),
-            challenges: Store::new(objects.challenges),
+            challenges,
             issuers: Store::new(objects.issuers),
             cluster_issuers: Store::new(objects.cluster_issuers),
             external_issuers: objects.external_issuers,
             secrets: Store::new(objects.secrets),
-            pods: Store::new(objects.pods),
+            pods,
             services: Store::new(objects.services),
-            ingresses: Store::new(objects.ingresses),
+            ingresses,
             ingress_classes: Store::new(objects.ingress_classes),
             http_routes: Store::new(objects.http_routes),
             gateways: Store::new(objects.gateways),

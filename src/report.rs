@@ -73,7 +73,11 @@ impl Report {
 
     /// How many findings there are of one severity.
     pub fn count(&self, severity: Severity) -> usize {
-        self.targets.iter().flat_map(|target| &target.findings).filter(|finding| finding.rule.severity == severity).count()
+        self.targets
+            .iter()
+            .flat_map(|target| &target.findings)
+            .filter(|finding| finding.rule.severity == severity)
+            .count()
     }
 
     /// Whether some finding is at least as bad as `threshold`.
@@ -118,10 +122,12 @@ fn fold(mut findings: Vec<Finding>) -> (Vec<Finding>, Vec<Finding>) {
         let rule = finding.rule;
         (rule.nature, rule.severity, rule.family, position_in_registry(rule))
     });
-    let explained: Vec<&str> =
-        findings.iter().flat_map(|finding| finding.rule.explains.iter().copied()).collect();
-    let worst_cause =
-        findings.iter().filter(|finding| finding.rule.nature == Nature::Cause).map(|finding| finding.rule.severity).min();
+    let explained: Vec<&str> = findings.iter().flat_map(|finding| finding.rule.explains.iter().copied()).collect();
+    let worst_cause = findings
+        .iter()
+        .filter(|finding| finding.rule.nature == Nature::Cause)
+        .map(|finding| finding.rule.severity)
+        .min();
     findings.into_iter().partition(|finding| {
         let named = explained.contains(&finding.rule.id);
         let caused = finding.rule.nature == Nature::Symptom

@@ -3,12 +3,19 @@
 //! Everything that is said about a rule (the list, `explain`, the docs, JSON) is read from its static. A rule
 //! never fetches, never knows the time but from its facts, and returns [`Withheld`] where it could not look.
 
+mod acme_problem;
+mod caa;
+mod certificate;
+mod controller;
+mod dns01;
 mod http01;
+mod issuer;
 mod order;
 mod progress;
 mod registry;
 mod request;
 mod scheduling;
+mod secret;
 mod signer;
 
 use crate::facts::Facts;

@@ -18,20 +18,22 @@ impl<'i> Chain<'i> {
         match subject.kind {
             Kind::Certificate => match inventory.get::<Certificate>(namespace, &subject.name) {
                 Fact::Seen(certificate) => Self::under_certificate(inventory, subject, certificate),
-                missing => Self { certificate: missing, ..Self::bare(subject) },
+                missing @ (Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => {
+                    Self { certificate: missing, ..Self::bare(subject) }
+                }
             },
-            Kind::CertificateRequest => match inventory.get::<CertificateRequest>(namespace, &subject.name) {
-                Fact::Seen(request) => Self::around_request(inventory, subject, request),
-                _ => Self::bare(subject),
-            },
-            Kind::Order => match inventory.get::<Order>(namespace, &subject.name) {
-                Fact::Seen(order) => Self::around_order(inventory, subject, order),
-                _ => Self::bare(subject),
-            },
-            Kind::Challenge => match inventory.get::<Challenge>(namespace, &subject.name) {
-                Fact::Seen(challenge) => Self::around_challenge(inventory, subject, challenge),
-                _ => Self::bare(subject),
-            },
+            Kind::CertificateRequest => inventory
+                .get::<CertificateRequest>(namespace, &subject.name)
+                .seen()
+                .map_or_else(|| Self::bare(subject), |request| Self::around_request(inventory, subject, request)),
+            Kind::Order => inventory
+                .get::<Order>(namespace, &subject.name)
+                .seen()
+                .map_or_else(|| Self::bare(subject), |order| Self::around_order(inventory, subject, order)),
+            Kind::Challenge => inventory
+                .get::<Challenge>(namespace, &subject.name)
+                .seen()
+                .map_or_else(|| Self::bare(subject), |challenge| Self::around_challenge(inventory, subject, challenge)),
             Kind::Secret => Self::around_secret(inventory, subject),
             Kind::Issuer => Self {
                 issuer: inventory.get::<Issuer>(namespace, &subject.name).map(IssuerView::of_issuer),

@@ -19,12 +19,22 @@ pub enum IssuerView<'i> {
 impl<'i> IssuerView<'i> {
     /// The view of a namespaced Issuer.
     pub fn of_issuer(issuer: &'i Issuer) -> Self {
-        Self::Builtin { objref: issuer.objref(), metadata: &issuer.metadata, spec: &issuer.spec, status: &issuer.status }
+        Self::Builtin {
+            objref: issuer.objref(),
+            metadata: &issuer.metadata,
+            spec: &issuer.spec,
+            status: &issuer.status,
+        }
     }
 
     /// The view of a ClusterIssuer.
     pub fn of_cluster_issuer(issuer: &'i ClusterIssuer) -> Self {
-        Self::Builtin { objref: issuer.objref(), metadata: &issuer.metadata, spec: &issuer.spec, status: &issuer.status }
+        Self::Builtin {
+            objref: issuer.objref(),
+            metadata: &issuer.metadata,
+            spec: &issuer.spec,
+            status: &issuer.status,
+        }
     }
 
     /// What the inventory knows of the issuer that `reference` names, seen from `namespace`.
@@ -39,7 +49,7 @@ impl<'i> IssuerView<'i> {
                         && issuer.metadata.name.as_deref() == Some(reference.name.as_str())
                         && issuer.metadata.namespace.as_deref().is_none_or(|theirs| theirs == namespace)
                 })
-                .map_or(Fact::NotLooked(WhyNot::NotInSource), |issuer| Fact::Seen(Self::External(issuer)))
+                .map_or(Fact::NotLooked(WhyNot::NotInSource), |issuer| Fact::Seen(Self::External(issuer)));
         }
         match reference.objref(namespace) {
             Some(ObjRef { kind: Kind::ClusterIssuer, name, .. }) => {

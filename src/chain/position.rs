@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::{Chain, ChallengeNode, OrderNode, RequestNode, spec_match};
 use crate::api::{
-    AcmeState, Certificate, CertificateConditionType, Condition, Object, RenewalPolicy, RequestConditionType, RequestReason,
+    AcmeState, Certificate, CertificateConditionType, Condition, Object, RenewalPolicy, RequestConditionType,
+    RequestReason,
 };
 use crate::engine::Stage;
 use crate::engine::backoff::{BackOff, next_attempt};
@@ -16,7 +17,11 @@ use crate::engine::backoff::{BackOff, next_attempt};
 pub fn position(chain: &Chain, now: Timestamp) -> Stage {
     match chain.certificate.seen() {
         Some(certificate) => of_certificate(chain, certificate, now),
-        None => chain.in_flight().map_or(Stage::Trigger, of_request),
+        None => {
+            let stage = chain.in_flight().map_or(Stage::Trigger, of_request);
+            // Without a Certificate (csi-driver, istio-csr) nobody stores it: whoever asked has taken it.
+            if stage == Stage::Issued { Stage::Settled { renewal: None } } else { stage }
+        }
     }
 }
 
@@ -35,7 +40,11 @@ fn of_certificate(chain: &Chain, certificate: &Certificate, now: Timestamp) -> S
     }
     let expired = certificate.status.not_after.as_ref().is_some_and(|end| now > end.0);
     match certificate.status.renewal_time.as_ref().map(|time| time.0) {
-        _ if certificate.spec.renewal.as_ref().and_then(|renewal| renewal.policy.as_ref()) == Some(&RenewalPolicy::Disabled) => Stage::Settled { renewal: None },
+        _ if certificate.spec.renewal.as_ref().and_then(|renewal| renewal.policy.as_ref())
+            == Some(&RenewalPolicy::Disabled) =>
+        {
+            Stage::Settled { renewal: None }
+        }
         Some(renewal) if now < renewal => Stage::Settled { renewal: Some(renewal) },
         Some(_) => Stage::Trigger,
         None if expired => Stage::Trigger,

@@ -45,7 +45,7 @@ impl Plan {
     }
 }
 
-/// Sets the condition that makes cert-manager issue, as cmctl does: Issuing=True with reason ManuallyTriggered.
+/// Sets the condition that makes cert-manager issue, as cmctl does: Issuing=True with reason `ManuallyTriggered`.
 /// Everything else in the object stays as it is, fields unknown to us included.
 pub fn trigger(certificate: &mut Value, now: Timestamp) {
     let generation = certificate["metadata"]["generation"].clone();

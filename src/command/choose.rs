@@ -39,11 +39,13 @@ impl Choice {
     pub fn read(args: &StatusArgs, now: Timestamp) -> Result<Self, Failure> {
         let usage = |message: String| Failure::Usage { message };
         let within = args.expires_within.as_deref().map(|text| {
-            days_or_go(text).ok_or_else(|| usage(format!("--expires-within: {text:?} is no duration such as 30d or 72h")))
+            days_or_go(text)
+                .ok_or_else(|| usage(format!("--expires-within: {text:?} is no duration such as 30d or 72h")))
         });
         Ok(Self {
             labels: Selector::labels(args.selector.as_deref().unwrap_or_default()).map_err(|e| usage(e.to_string()))?,
-            fields: Selector::fields(args.field_selector.as_deref().unwrap_or_default()).map_err(|e| usage(e.to_string()))?,
+            fields: Selector::fields(args.field_selector.as_deref().unwrap_or_default())
+                .map_err(|e| usage(e.to_string()))?,
             issuer: args.issuer.clone(),
             failing: args.failing,
             expires_before: within.transpose()?.map(|within| now + within),

@@ -37,7 +37,8 @@ pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> 
         Exit::Trouble
     } else if named.is_empty() {
         Exit::Good
-    } else { missing::report(&looked, &subjects, context)
+    } else {
+        missing::report(&looked, &subjects, context)
     };
     Ok(exit(&report, args.fail_on).max(missing))
 }

@@ -34,9 +34,10 @@ pub fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit, Failure> {
         let (certificates, mut exit) = select(args, &named, &session, context).await?;
         if certificates.is_empty() {
             if named.is_empty() {
-                context.note(&match args.all_namespaces {
-                    true => "No Certificates found".to_owned(),
-                    false => format!("No Certificates found in {} namespace.", session.namespace()),
+                context.note(&if args.all_namespaces {
+                    "No Certificates found".to_owned()
+                } else {
+                    format!("No Certificates found in {} namespace.", session.namespace())
                 });
             }
             return Ok(exit);
@@ -81,10 +82,9 @@ fn check(args: &RenewArgs, named: &[Named]) -> Result<(), Failure> {
 
 /// `0` checks once, a negative time is a week, as `kubectl wait` has it.
 fn timeout(text: &str) -> Result<Duration, Failure> {
-    let parsed = days_or_go(text).ok_or_else(|| Failure::Usage {
-        message: format!("--timeout: {text:?} is no duration such as 5m or 90s"),
-    })?;
-    Ok(Duration::try_from(parsed).unwrap_or(Duration::from_secs(7 * 24 * 3600)))
+    let parsed = days_or_go(text)
+        .ok_or_else(|| Failure::Usage { message: format!("--timeout: {text:?} is no duration such as 5m or 90s") })?;
+    Ok(Duration::try_from(parsed).unwrap_or(Duration::from_hours(168)))
 }
 
 /// The Certificates to renew; names that are not there are told and make the run a failure.
@@ -121,21 +121,18 @@ async fn get(session: &Session, object: &ObjRef) -> Result<Certificate, RequestE
 }
 
 /// Names typed by hand are consent enough; whatever a selector found is shown and asked about.
-fn consent(
-    args: &RenewArgs,
-    named: &[Named],
-    plan: &Plan,
-    context: &mut Context,
-) -> Result<Option<Consent>, Failure> {
+fn consent(args: &RenewArgs, named: &[Named], plan: &Plan, context: &mut Context) -> Result<Option<Consent>, Failure> {
     if args.yes || !named.is_empty() || args.dry_run != DryRun::None || plan.renewals.is_empty() {
         return Ok(Some(Consent::typed()));
     }
     if !context.stdin_is_terminal || !context.stderr_is_terminal {
-        let message = format!("{} certificates would be renewed: pass --yes to go on without being asked", plan.renewals.len());
+        let message =
+            format!("{} certificates would be renewed: pass --yes to go on without being asked", plan.renewals.len());
         return Err(Failure::Usage { message });
     }
     let objects = plan.renewals.iter().map(|renewal| &renewal.object);
-    Consent::ask(&question::renew(objects), &mut BufReader::new(&mut *context.stdin), context.err).map_err(Failure::Output)
+    Consent::ask(&question::renew(objects), &mut BufReader::new(&mut *context.stdin), context.err)
+        .map_err(Failure::Output)
 }
 
 async fn start(
@@ -187,7 +184,10 @@ async fn wait(
                 exit = Exit::Bad;
             }
             End::TimedOut => {
-                context.note(&format!("error: timed out waiting for the condition on certificates/{}", renewal.object.name));
+                context.note(&format!(
+                    "error: timed out waiting for the condition on certificates/{}",
+                    renewal.object.name
+                ));
                 diagnose(session, &renewal.object, context).await?;
                 exit = Exit::Bad;
             }

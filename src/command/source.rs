@@ -65,15 +65,11 @@ fn live(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
         let mut gather = Gather::new(&session, now);
         let mut others = Vec::new();
         if wanted.named.is_empty() {
-            let breadth =
-                if wanted.all_namespaces { Breadth::Cluster } else { Breadth::Namespace(namespace.clone()) };
+            let breadth = if wanted.all_namespaces { Breadth::Cluster } else { Breadth::Namespace(namespace.clone()) };
             gather.sweep(&breadth).await?;
         } else {
-            let subjects: Vec<_> = wanted
-                .named
-                .iter()
-                .map(|named| ObjRef::new(named.kind, Some(&namespace), &named.name))
-                .collect();
+            let subjects: Vec<_> =
+                wanted.named.iter().map(|named| ObjRef::new(named.kind, Some(&namespace), &named.name)).collect();
             gather.follow(&subjects, wanted.reach).await?;
             for subject in subjects.iter().filter(|subject| gather.is_absent(subject)) {
                 others.extend(others_than(&session, subject).await);
@@ -130,10 +126,8 @@ pub fn events_of(session: &Session, object: &ObjRef) -> BoxStream<'static, Resul
     watcher(api(session, object.kind, object.namespace.as_deref()), config)
         .filter_map(|event| async move {
             match event {
-                Ok(Event::Apply(_) | Event::Delete(_)) => Some(Ok(())),
-                // The first state was read before; only an object that came since is news, and it comes as Apply.
+                Ok(Event::InitApply(_) | Event::Apply(_) | Event::Delete(_)) => Some(Ok(())),
                 Ok(Event::Init | Event::InitDone) => None,
-                Ok(Event::InitApply(_)) => Some(Ok(())),
                 Err(error) => Some(Err(error)),
             }
         })

@@ -46,7 +46,7 @@ fn check(args: &StatusArgs, named: &[Named]) -> Result<(), Failure> {
 }
 
 fn table(args: &StatusArgs, context: &mut Context) -> Result<Exit, Failure> {
-    let Rows { mut rows, place, now, choice } =
+    let Rows { chosen: mut rows, place, now, choice } =
         if args.source.from.is_empty() { live_rows(args, context)? } else { saved_rows(args, context)? };
     choice.sort(&mut rows);
     if rows.is_empty() && matches!(args.output, StatusOutput::Table | StatusOutput::Wide) {
@@ -87,7 +87,7 @@ fn exit(urgencies: impl Iterator<Item = Urgency>) -> Exit {
 
 /// The chosen rows, and what they were chosen by.
 struct Rows {
-    rows: Vec<Row>,
+    chosen: Vec<Row>,
     /// The namespace; `None` for all.
     place: Option<String>,
     now: jiff::Timestamp,
@@ -95,8 +95,7 @@ struct Rows {
 }
 
 fn saved_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure> {
-    let wanted =
-        Wanted { source: &args.source, named: &[], all_namespaces: args.all_namespaces, reach: Reach::Chain };
+    let wanted = Wanted { source: &args.source, named: &[], all_namespaces: args.all_namespaces, reach: Reach::Chain };
     let looked = source::look(&wanted, context)?;
     let choice = Choice::read(args, looked.now)?;
     let here = |namespace: Option<&str>| looked.namespace.as_deref().is_none_or(|wanted| namespace == Some(wanted));
@@ -108,7 +107,7 @@ fn saved_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure>
         .filter_map(|certificate| row(&looked.inventory, &certificate.objref(), looked.now, Depth::Chain))
         .filter(|row| choice.shows(row))
         .collect();
-    Ok(Rows { rows, place: looked.namespace, now: looked.now, choice })
+    Ok(Rows { chosen: rows, place: looked.namespace, now: looked.now, choice })
 }
 
 fn row(inventory: &Inventory, object: &ObjRef, now: jiff::Timestamp, depth: Depth) -> Option<Row> {
@@ -126,9 +125,7 @@ fn live_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure> 
         let mut rows = Vec::new();
         let query = query(args.selector.as_deref(), args.field_selector.as_deref());
         let sweep = Sweep::new(&session, Kind::Certificate, &breadth, query);
-        sweep
-            .pages(&mut |body| rows.extend(page_rows(body, &choice, now)))
-            .await?;
+        sweep.pages(&mut |body| rows.extend(page_rows(body, &choice, now))).await?;
         let busy: Vec<ObjRef> = rows
             .iter()
             .filter(|row| row.stage == "issuing")
@@ -140,12 +137,14 @@ fn live_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure> 
             gather.follow(&busy, Reach::Table).await?;
             let inventory = Inventory::new(gather.into_objects());
             for fresh in busy.iter().filter_map(|object| row(&inventory, object, now, Depth::Chain)) {
-                if let Some(old) = rows.iter_mut().find(|row| row.name == fresh.name && row.namespace == fresh.namespace) {
+                if let Some(old) =
+                    rows.iter_mut().find(|row| row.name == fresh.name && row.namespace == fresh.namespace)
+                {
                     *old = fresh;
                 }
             }
         }
-        Ok(Rows { rows, place: Some(namespace).filter(|_| !args.all_namespaces), now, choice })
+        Ok(Rows { chosen: rows, place: Some(namespace).filter(|_| !args.all_namespaces), now, choice })
     })
 }
 

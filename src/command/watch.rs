@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::stream::{BoxStream, SelectAll};
 use futures::StreamExt;
+use futures::stream::{BoxStream, SelectAll};
 use jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -52,7 +52,8 @@ fn table(args: &StatusArgs, context: &mut Context) -> Result<Exit, Failure> {
         while let Some(event) = events.next().await {
             let now = context.now();
             let object = match event.map_err(|error| Failure::Watch(Box::new(error)))? {
-                Event::Init => continue,
+                // A row that is gone has nothing left to show.
+                Event::Init | Event::Delete(_) => continue,
                 Event::InitDone => {
                     let mut rows = std::mem::take(&mut first);
                     choice.sort(&mut rows);
@@ -61,7 +62,6 @@ fn table(args: &StatusArgs, context: &mut Context) -> Result<Exit, Failure> {
                     continue;
                 }
                 Event::InitApply(object) | Event::Apply(object) => object,
-                Event::Delete(_) => continue,
             };
             let Some(row) = row(object, &choice, now) else { continue };
             let key = (row.namespace.clone(), row.name.clone());
@@ -155,4 +155,3 @@ impl Lines {
         changed.chain(gone.map(|(title, _)| line(title, "gone"))).collect()
     }
 }
-

@@ -110,7 +110,9 @@ impl Stage {
     /// Whether this issuance has ended without a certificate.
     pub const fn is_failed(&self) -> bool {
         match self {
-            Self::Denied | Self::RequestFailed | Self::OrderFailed | Self::ChallengeFailed | Self::BackOff { .. } => true,
+            Self::Denied | Self::RequestFailed | Self::OrderFailed | Self::ChallengeFailed | Self::BackOff { .. } => {
+                true
+            }
             Self::Settled { .. }
             | Self::Trigger
             | Self::Key

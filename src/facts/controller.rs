@@ -64,7 +64,8 @@ impl<'i> Installation<'i> {
 impl Workload<'_> {
     /// The arguments of the component's container.
     pub fn args(&self) -> Vec<&str> {
-        let containers = self.deployment.spec.template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
+        let containers =
+            self.deployment.spec.template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
         containers.iter().flat_map(|container| container.args.iter().flatten()).map(String::as_str).collect()
     }
 
@@ -107,7 +108,9 @@ fn image_name(image: &str) -> &str {
 
 /// The Pods that the Deployment's selector chooses.
 fn pods<'i>(inventory: &'i Inventory, deployment: &Deployment) -> Vec<&'i Pod> {
-    let Some(labels) = deployment.spec.selector.match_labels.as_ref().filter(|labels| !labels.is_empty()) else { return Vec::new() };
+    let Some(labels) = deployment.spec.selector.match_labels.as_ref().filter(|labels| !labels.is_empty()) else {
+        return Vec::new();
+    };
     inventory
         .pods
         .in_namespace(deployment.namespace().unwrap_or_default())

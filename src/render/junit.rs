@@ -8,7 +8,7 @@ use crate::finding::{Finding, Fix, PROGRAM};
 use crate::report::{Report, TargetReport, Verdict};
 use crate::rule::Severity;
 
-/// The report as JUnit XML. A finding of at least the severity `fails` makes its target's case fail; with `None`
+/// The report as `JUnit` XML. A finding of at least the severity `fails` makes its target's case fail; with `None`
 /// nothing does.
 pub fn text(report: &Report, fails: Option<Severity>) -> String {
     let cases: Vec<Case> = report.targets.iter().map(|target| Case::of(target, fails)).collect();

@@ -123,7 +123,7 @@ fn prose(words: &str) -> String {
     out
 }
 
-/// Foreign words verbatim on one line: the fence is longer than any inside (CommonMark §6.1).
+/// Foreign words verbatim on one line: the fence is longer than any inside (`CommonMark` §6.1).
 fn code(words: &str) -> String {
     let words = escape::line(words.trim());
     let fence = "`".repeat(longest_run(&words) + 1);

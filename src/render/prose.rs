@@ -13,7 +13,9 @@ pub fn hang(out: &mut String, lead: &str, text: &str, indent: usize, hanging: us
     let mut empty = true;
     for word in text.split_whitespace() {
         let length = word.chars().count();
-        if !empty && used + 1 + length > width {
+        // A lead keeps its first word beside it only if that fits, or if a new line would not help either.
+        let crowded = empty && used > hanging && !lead.is_empty() && used + length > width;
+        if (!empty && used + 1 + length > width) || crowded {
             out.push_str(line.trim_end());
             out.push('\n');
             line = " ".repeat(hanging);

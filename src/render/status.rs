@@ -123,8 +123,11 @@ impl<'a> WireNode<'a> {
             Tone::Bad => "bad",
             Tone::Unknown => "unknown",
         };
-        let details =
-            node.details.iter().map(|detail| WireDetail { label: &detail.label, text: &detail.text, at: detail.at }).collect();
+        let details = node
+            .details
+            .iter()
+            .map(|detail| WireDetail { label: &detail.label, text: &detail.text, at: detail.at })
+            .collect();
         Self {
             object: node.object.as_ref(),
             title: &node.title,
@@ -138,7 +141,12 @@ impl<'a> WireNode<'a> {
 
 /// `certificate.cert-manager.io/web`, one a line.
 pub fn names(rows: &[Row]) -> String {
-    rows.iter().map(|row| format!("{}\n", ObjRef::new(Kind::Certificate, Some(&row.namespace), &row.name).kubectl_name())).collect()
+    let mut out = String::new();
+    for row in rows {
+        out.push_str(&ObjRef::new(Kind::Certificate, Some(&row.namespace), &row.name).kubectl_name());
+        out.push('\n');
+    }
+    out
 }
 
 /// Any of our documents as YAML.

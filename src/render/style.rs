@@ -49,7 +49,8 @@ impl Style {
             ColourChoice::Auto if env.get("TERM") == Some("dumb") || env.get("CLICOLOR") == Some("0") => false,
             ColourChoice::Auto => is_terminal,
         };
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env.get(name).filter(|v| !v.is_empty()));
+        let locale =
+            ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env.get(name).filter(|v| !v.is_empty()));
         let unicode = locale.is_none_or(|locale| {
             let locale = locale.to_ascii_lowercase();
             locale.contains("utf-8") || locale.contains("utf8")

@@ -3,13 +3,14 @@
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, TableStyle, Width};
 use jiff::Timestamp;
 
-use super::style::{Style, Tint};
 use super::escape;
+use super::style::{Style, Tint};
 use crate::duration::human;
 use crate::report::row::{Row, Urgency};
 
 /// Which columns to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each column group is there or not")]
 pub struct Columns {
     /// NAMESPACE in front.
     pub namespace: bool,
@@ -115,7 +116,11 @@ pub fn expiry(at: Timestamp, now: Timestamp) -> String {
 
 /// `in 29d` or `3d ago`.
 pub fn relative(at: Timestamp, now: Timestamp) -> String {
-    if at < now { format!("{} ago", human(now.duration_since(at))) } else { format!("in {}", human(at.duration_since(now))) }
+    if at < now {
+        format!("{} ago", human(now.duration_since(at)))
+    } else {
+        format!("in {}", human(at.duration_since(now)))
+    }
 }
 
 fn tint(urgency: Urgency) -> Option<Tint> {

@@ -43,7 +43,8 @@ fn node(out: &mut String, node: &Node, now: Timestamp, lead: &str, under: &str, 
 }
 
 fn detail(out: &mut String, detail: &Detail, now: Timestamp, lead: &str, width: usize, style: &Style) {
-    let age = detail.at.map(|at| if at > now { relative(at, now) } else { format!("{} ago", human(now.duration_since(at))) });
+    let age =
+        detail.at.map(|at| if at > now { relative(at, now) } else { format!("{} ago", human(now.duration_since(at))) });
     let text = match age {
         Some(age) if detail.text.is_empty() => age,
         Some(age) => format!("{} ({age})", escape::line(&detail.text)),

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::api::{Certificate, CertificateConditionType, CertificateReason, Condition, ConditionStatus, IssuerRef, Object};
+use crate::api::{
+    Certificate, CertificateConditionType, CertificateReason, Condition, ConditionStatus, IssuerRef, Object,
+};
 use crate::engine::Stage;
 use crate::facts::Facts;
 
@@ -57,7 +59,8 @@ impl Row {
         let is_issuing = certificate.is(CertificateConditionType::Issuing);
         let stage = if is_issuing && depth == Depth::CertificateOnly { "issuing" } else { facts.stage.id() };
         let ready = certificate.condition(CertificateConditionType::Ready);
-        let time = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| time.as_ref().map(|time| time.0);
+        let time =
+            |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| time.as_ref().map(|time| time.0);
         Some(Self {
             namespace: certificate.namespace().unwrap_or_default().to_owned(),
             name: certificate.name().to_owned(),
@@ -70,10 +73,7 @@ impl Row {
             secret: certificate.spec.secret_name.clone(),
             names: names(certificate),
             revision: certificate.status.revision,
-            next_try: match facts.stage {
-                Stage::BackOff { until } => Some(until),
-                _ => None,
-            },
+            next_try: if let Stage::BackOff { until } = facts.stage { Some(until) } else { None },
             message: message(certificate, ready),
             labels: certificate.metadata.labels.iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
             urgency: urgency(facts, certificate, is_issuing),
@@ -108,7 +108,10 @@ fn names(certificate: &Certificate) -> Vec<String> {
     names
 }
 
-fn message(certificate: &Certificate, ready: Option<&Condition<CertificateConditionType, CertificateReason>>) -> String {
+fn message(
+    certificate: &Certificate,
+    ready: Option<&Condition<CertificateConditionType, CertificateReason>>,
+) -> String {
     let failed = certificate.condition(CertificateConditionType::Issuing).filter(|condition| condition.is_false());
     let not_ready = ready.filter(|condition| condition.status != ConditionStatus::True);
     failed.or(not_ready).map(|condition| condition.message.clone()).unwrap_or_default()

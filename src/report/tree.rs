@@ -69,7 +69,7 @@ impl Tree {
     pub fn of(facts: &Facts, requests: Requests) -> Self {
         let root = match &facts.chain.certificate {
             Fact::Seen(certificate) => certificate::node(facts, certificate, requests),
-            missing => {
+            missing @ (Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => {
                 let mut node = Node::missing(&facts.chain.subject, missing);
                 node.children.extend(below(facts, requests));
                 node

@@ -73,10 +73,9 @@ fn is_good(facts: &Facts) -> bool {
 
 pub(super) fn headline(facts: &Facts, verdict: Verdict, findings: &[Finding]) -> String {
     match verdict {
-        Verdict::Failing => findings.first().map_or_else(
-            || facts.stage.words().to_owned(),
-            |finding| finding.summary.clone(),
-        ),
+        Verdict::Failing => {
+            findings.first().map_or_else(|| facts.stage.words().to_owned(), |finding| finding.summary.clone())
+        }
         Verdict::Unknown => unknown(facts),
         Verdict::Issuing => format!("the first certificate is being issued: {}", facts.stage.words()),
         Verdict::Renewing => {
@@ -90,7 +89,9 @@ fn unknown(facts: &Facts) -> String {
     let subject = &facts.chain.subject;
     match facts.subject() {
         Fact::Absent => format!("{subject} does not exist"),
-        fact @ (Fact::Seen(()) | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => gap(&fact, subject.kind).why,
+        fact @ (Fact::Seen(()) | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => {
+            gap(&fact, subject.kind).why
+        }
     }
 }
 
@@ -114,10 +115,9 @@ fn validity(facts: &Facts) -> String {
     if end.duration_since(facts.now) < SignedDuration::ZERO {
         return format!("the present one expired {} ago", human(facts.now.duration_since(end)));
     }
-    match facts.stage {
-        Stage::Settled { renewal: Some(renewal) } => {
-            format!("the certificate is valid for {} and renews in {}", until(end), until(renewal))
-        }
-        _ => format!("the present one is valid for {}", until(end)),
+    if let Stage::Settled { renewal: Some(renewal) } = facts.stage {
+        format!("the certificate is valid for {} and renews in {}", until(end), until(renewal))
+    } else {
+        format!("the present one is valid for {}", until(end))
     }
 }

@@ -1,95 +1,236 @@
 //! HTTP-01 challenges (RFC 8555 §8.3): why the key authorization is not found under the well-known path.
+//!
+//! Two voices tell of it: cert-manager's own check, seen from its pod, and the CA. A rule says whose word it goes
+//! by, and never that a name is unreachable as such.
 
-use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
-use crate::api::{ChallengeType, Object};
+pub(super) mod answer;
+pub(super) mod class;
+pub(super) mod connection;
+mod front;
+pub(super) mod gateway;
+pub(super) mod ingress;
+mod listener;
+pub(super) mod name;
+pub(super) mod solver;
+mod words;
+
+use jiff::Timestamp;
+
+use self::words::{SelfCheck, Verdict};
+use super::{Withheld, progress};
+use crate::api::{AcmeState, ChallengeType, Object};
 use crate::chain::ChallengeNode;
 use crate::facts::Facts;
-use crate::finding::{Fix, Witness};
+use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
 
 /// How long a new route may take before a failing self check is a fault: controllers need up to a minute.
 const GRACE_SECONDS: i64 = 60;
 
-pub static NOT_FOUND: Rule = Rule {
-    id: "http01-404",
-    aliases: &[],
-    family: Family::Http01,
-    nature: Nature::Cause,
-    severity: Severity::Error,
-    since: "0.1.0",
-    summary: "the challenge path answers 404: nothing routes it to the solver",
-    doc: include_str!("../../docs/rules/http01-404.md"),
-    needs: &[Kind::Challenge],
-    explains: &[],
-    judge: not_found,
-};
-
-fn not_found(facts: &Facts) -> Judgement {
-    let stuck = stuck(facts)?;
-    let findings = stuck.into_iter().filter(|node| node.challenge.status.reason.contains("wrong status code '404'"));
-    Ok(findings
-        .map(|node| {
-            let challenge = node.challenge;
-            let name = &challenge.spec.dns_name;
-            let url = format!("http://{name}/.well-known/acme-challenge/{}", challenge.spec.token);
-            NOT_FOUND
-                .on(challenge.objref())
-                .says(format!("http://{name} answers 404 on the challenge path: nothing routes it to the solver"))
-                .evidence(Witness::Status(Kind::Challenge, "reason"), &challenge.status.reason)
-                .fix(Fix::command("see who answers: 'server' headers and the body tell", format!("curl -i {url}")))
-                .fix(Fix::command(
-                    "check that the solver's Ingress has the class of the public controller, and an address",
-                    format!(
-                        "kubectl get ingress -l acme.cert-manager.io/http01-solver=true{}",
-                        challenge.objref().namespace_flag()
-                    ),
-                ))
-        })
-        .collect())
+/// A Challenge that stands still, and the words about it.
+struct Heard<'f, 'i> {
+    node: &'f ChallengeNode<'i>,
+    words: Words<'i>,
 }
 
-/// The HTTP-01 Challenges whose self check still fails after the grace time.
-fn stuck<'f, 'i>(facts: &'f Facts<'i>) -> Result<Vec<&'f ChallengeNode<'i>>, Withheld> {
+/// Whose words they are.
+enum Words<'i> {
+    /// cert-manager's own check fails, for longer than a new route takes.
+    SelfCheck(SelfCheck<'i>),
+    /// The CA refused the authorization.
+    Ca(Verdict<'i>),
+    /// The solver's objects could not be made.
+    Present { text: &'i str, witness: Witness },
+}
+
+/// The HTTP-01 Challenges that stand still, with the words about each.
+fn heard<'f, 'i>(facts: &'f Facts<'i>) -> Result<Vec<Heard<'f, 'i>>, Withheld> {
     let http01: Vec<_> =
         facts.challenges()?.iter().filter(|node| node.challenge.spec.type_ == ChallengeType::Http01).collect();
     if http01.is_empty() {
         return Err(Withheld::NotApplicable);
     }
-    Ok(http01
-        .into_iter()
-        .filter(|node| node.challenge.status.is_waiting_for_self_check())
-        .filter(|node| facts.is_older_than(presented_at(node), GRACE_SECONDS))
-        .collect())
+    let heard = http01.into_iter().filter_map(|node| words(facts, node).map(|words| Heard { node, words }));
+    Ok(heard.collect())
+}
+
+fn words<'i>(facts: &Facts<'i>, node: &ChallengeNode<'i>) -> Option<Words<'i>> {
+    let status = &node.challenge.status;
+    let reason = status.reason.as_str();
+    let is_verdict = status.state == Some(AcmeState::Invalid) || reason.contains("authorization error");
+    if is_verdict && !reason.is_empty() {
+        return Some(Words::Ca(Verdict::read(reason)));
+    }
+    if status.state.as_ref().is_some_and(AcmeState::is_final) {
+        return None;
+    }
+    if status.is_waiting_for_self_check() {
+        let is_ripe = facts.is_older_than(presented_at(node), GRACE_SECONDS);
+        let check = SelfCheck::read(reason);
+        if let SelfCheck::Present(text) = check {
+            return Some(Words::Present { text, witness: Witness::Status(Kind::Challenge, "reason") });
+        }
+        return (is_ripe && check != SelfCheck::NotMade).then_some(Words::SelfCheck(check));
+    }
+    if status.presented {
+        return None;
+    }
+    if !reason.is_empty() {
+        return Some(Words::Present { text: reason, witness: Witness::Status(Kind::Challenge, "reason") });
+    }
+    let event = facts.fresh_event(node.challenge, "PresentError", facts.issuance_began())?;
+    let text = event.message.as_deref()?;
+    Some(Words::Present { text, witness: Witness::Event(Kind::Challenge, "PresentError".into()) })
+}
+
+impl<'i> Heard<'_, 'i> {
+    fn name(&self) -> &'i str {
+        &self.node.challenge.spec.dns_name
+    }
+
+    /// The URL that both voices fetch first.
+    fn url(&self) -> String {
+        format!("http://{}/.well-known/acme-challenge/{}", self.name(), self.node.challenge.spec.token)
+    }
+
+    /// What the self check met.
+    fn self_check(&self) -> Option<&SelfCheck<'i>> {
+        match &self.words {
+            Words::SelfCheck(check) => Some(check),
+            Words::Ca(_) | Words::Present { .. } => None,
+        }
+    }
+
+    /// What the CA said. What only its other vantage points met is a matter of its own.
+    fn ca(&self) -> Option<&Verdict<'i>> {
+        match &self.words {
+            Words::Ca(verdict) if !verdict.is_secondary() => Some(verdict),
+            Words::Ca(_) | Words::SelfCheck(_) | Words::Present { .. } => None,
+        }
+    }
+
+    /// Why the solver's objects could not be made.
+    fn present_error(&self) -> Option<(&'i str, &Witness)> {
+        match &self.words {
+            Words::Present { text, witness } => Some((text, witness)),
+            Words::SelfCheck(_) | Words::Ca(_) => None,
+        }
+    }
+
+    /// Adds the words themselves.
+    fn quote(&self, finding: Finding) -> Finding {
+        match &self.words {
+            Words::Present { text, witness } => finding.evidence(witness.clone(), *text),
+            Words::SelfCheck(_) | Words::Ca(_) => {
+                finding.evidence(Witness::Status(Kind::Challenge, "reason"), &self.node.challenge.status.reason)
+            }
+        }
+    }
+
+    /// What comes next: the self check goes on by itself, a refusal is final for this Order.
+    fn what_follows(&self) -> &'static str {
+        match &self.words {
+            Words::SelfCheck(_) => {
+                "cert-manager repeats its check every 10 seconds and asks the CA only once it passes."
+            }
+            Words::Ca(_) => {
+                "The CA's refusal ends this Order: cert-manager makes a new one only after its back-off, or when told to."
+            }
+            Words::Present { .. } => "cert-manager tries to make it again and again, with growing pauses.",
+        }
+    }
+
+    /// A new issuance, where this one is lost.
+    fn retry(&self, finding: Finding, facts: &Facts) -> Finding {
+        match (&self.words, facts.certificate()) {
+            (Words::Ca(_), Ok(certificate)) => finding.fix(progress::renew(&certificate.objref())),
+            (Words::SelfCheck(_) | Words::Present { .. }, _) | (Words::Ca(_), Err(_)) => finding,
+        }
+    }
+
+    /// The namespace flag of every object of the Challenge.
+    fn flag(&self) -> String {
+        self.node.challenge.objref().namespace_flag()
+    }
+
+    /// Fetches the challenge as the CA does. After a refusal the solver is taken down, so only who answers tells.
+    fn fetch(&self) -> Fix {
+        let title = match &self.words {
+            Words::Ca(_) => "from outside the cluster, see which machine answers; this solver is taken down by now",
+            Words::SelfCheck(_) | Words::Present { .. } => {
+                "from outside the cluster, see who answers: the body and the server header tell"
+            }
+        };
+        Fix::command(title, format!("curl -iL {}", self.url()))
+    }
+}
+
+/// A Challenge keeps a copy of the solver, and the Order a copy of the annotations.
+fn begin_anew(facts: &Facts) -> Fix {
+    let title = "then begin anew: Order and Challenge keep copies of the old settings";
+    match facts.request() {
+        Ok(node) => {
+            let request = node.request.objref();
+            Fix::command(
+                title,
+                format!("kubectl delete certificaterequest {}{}", request.name, request.namespace_flag()),
+            )
+        }
+        Err(_) => Fix::manual(title),
+    }
 }
 
 /// When the response was presented; the Challenge's creation for releases that do not write it down.
-fn presented_at(node: &ChallengeNode) -> Option<jiff::Timestamp> {
+fn presented_at(node: &ChallengeNode) -> Option<Timestamp> {
     node.challenge.status.presented_at.as_ref().map(|time| time.0).or_else(|| node.challenge.created())
 }
 
+/// Sentences from the start of an issuance: what tests of this family share.
 #[cfg(test)]
-mod tests {
+mod staging {
     use crate::facts::specimen::Specimen;
 
-    #[test]
-    fn a_404_after_the_grace_time_is_found() {
-        let stuck = |reason: &str| {
-            Specimen::http01().later(3).broken(|objects| {
-                for challenge in &mut objects.challenges {
-                    challenge.status.reason = format!("Waiting for HTTP-01 challenge propagation: {reason}");
-                }
-            })
-        };
-        assert_eq!(stuck("wrong status code '404', expected '200'").ids(), ["http01-404", "http01-404"]);
-        assert!(!stuck("wrong status code '200'").ids().contains(&"http01-404"));
+    /// Specimen `http01`, three minutes on, with these words of the self check about its first Challenge alone.
+    pub fn self_check(words: &str) -> Specimen {
+        Specimen::http01().later(3).broken(|objects| {
+            objects.challenges.truncate(1);
+            let challenge = objects.challenge();
+            challenge.status.reason = format!("Waiting for HTTP-01 challenge propagation: {words}");
+        })
     }
 
-    #[test]
-    fn a_404_in_the_first_minute_is_no_fault() {
-        let young = Specimen::http01().broken(|objects| {
-            objects.challenge().status.reason =
-                "Waiting for HTTP-01 challenge propagation: wrong status code '404', expected '200'".into();
-        });
-        assert_eq!(young.ids(), Vec::<&str>::new());
+    /// The self check's words where a GET gets no answer.
+    pub fn no_answer(words: &str) -> Specimen {
+        let url = "http://www.shop.example.com/.well-known/acme-challenge/KoNgn0RvJ3npi6lS1kuc2UAHOZH9DX4iaWNDCPBgWtI";
+        self_check(&format!("failed to perform self check GET request '{url}': Get \"{url}\": {words}"))
+    }
+
+    /// Specimen `rejected` with this problem: what follows `urn:ietf:params:acme:error:`.
+    pub fn refused(problem: &str) -> Specimen {
+        Specimen::rejected().broken(|objects| {
+            objects.challenge().status.reason = format!(
+                "Error accepting authorization: acme: authorization error for web.example.com: 400 \
+                 urn:ietf:params:acme:error:{problem}"
+            );
+        })
+    }
+
+    /// The ids of everything but what a stuck issuance looks like from above.
+    pub fn causes(specimen: &Specimen) -> Vec<&'static str> {
+        specimen.ids().into_iter().filter(|id| !id.starts_with("issuance-")).collect()
+    }
+
+    /// Specimen `http01`, whose first Challenge could not be presented.
+    pub fn not_presented(words: &str) -> Specimen {
+        Specimen::http01().later(3).broken(|objects| {
+            objects.challenges.truncate(1);
+            let status = &mut objects.challenge().status;
+            status.presented = false;
+            status.presented_at = None;
+            status.reason = words.into();
+            objects.pods.clear();
+            objects.services.clear();
+            objects.ingresses.clear();
+        })
     }
 }

@@ -259,7 +259,7 @@ mod tests {
     /// A failed issuance whose Order errored with these words, backing off.
     pub fn errored(words: &str) -> Specimen {
         Specimen::rejected().broken(|objects| {
-            objects.certificate().spec.dns_names = vec!["cafails.example.com".into()];
+            objects.certificate().spec.dns_names = vec!["web.example.com".into()];
             objects.challenges.clear();
             objects.order().status.state = Some(AcmeState::Errored);
             objects.order().status.reason = words.into();

@@ -55,7 +55,7 @@ pub static ISSUANCE_FAILED: Rule = Rule {
 
 fn issuance_failed(facts: &Facts) -> Judgement {
     if !facts.has_failed() {
-        return Ok(vec![]);
+        return Err(Withheld::NotApplicable);
     }
     let object = deepest(facts);
     let words = facts.chain.in_flight().and_then(words_of_failure);
@@ -89,7 +89,7 @@ pub static ISSUANCE_STALLED: Rule = Rule {
 };
 
 fn issuance_stalled(facts: &Facts) -> Judgement {
-    let Some(patience) = patience(&facts.stage) else { return Ok(vec![]) };
+    let patience = patience(&facts.stage).ok_or(Withheld::NotApplicable)?;
     let began = facts.issuance_began().or_else(|| facts.chain.certificate.seen().and_then(|c| c.created()));
     let Some(began) = began.filter(|began| facts.since(*began) > patience) else { return Ok(vec![]) };
     let finding = ISSUANCE_STALLED

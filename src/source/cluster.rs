@@ -25,8 +25,8 @@ use crate::inventory::{Answer, Inventory, Objects, Scope};
 use crate::objref::ObjRef;
 use crate::source::decode;
 
-/// Questions in flight at once.
-const PARALLEL: usize = 8;
+/// Questions in flight at once: more than one chain ever asks together, as each further one would cost a round trip.
+const PARALLEL: usize = 32;
 /// A chain is at most this many waves deep; more would mean that the plan asks in circles.
 const MAX_WAVES: usize = 10;
 
@@ -88,11 +88,12 @@ impl<'s> Gather<'s> {
     async fn wave(&mut self, asks: Vec<Ask>) -> Result<(), RequestError> {
         self.waves += 1;
         let session = self.session;
-        let answers: Vec<_> =
-            stream::iter(asks).map(|ask| async move { (ask.send(session).await, ask) }).buffered(PARALLEL).collect().await;
+        let mut answers =
+            stream::iter(asks).map(|ask| async move { (ask.send(session).await, ask) }).buffered(PARALLEL);
         let mut lost = None;
         let mut answered = false;
-        for (sent, ask) in answers {
+        // Each answer is read as it comes, so that not all of them are held as text at once.
+        while let Some((sent, ask)) = answers.next().await {
             self.requests += sent.requests;
             for body in &sent.bodies {
                 let text = String::from_utf8_lossy(body);
@@ -102,12 +103,11 @@ impl<'s> Gather<'s> {
                 }
             }
             let answer = match sent.trouble {
-                None => Answer::Complete,
+                Some(fatal @ RequestError::GroupAbsent { .. }) if ask.is_essential() => return Err(fatal),
                 // A kind that is not served has no objects.
-                Some(RequestError::GroupAbsent { .. }) if !ask.is_essential() => Answer::Complete,
-                Some(RequestError::NotFound { .. }) => Answer::Complete,
+                None | Some(RequestError::NotFound { .. } | RequestError::GroupAbsent { .. }) => Answer::Complete,
                 Some(RequestError::Forbidden { .. }) => Answer::Hidden(ask.denial()),
-                Some(fatal @ (RequestError::GroupAbsent { .. } | RequestError::Unauthorized { .. })) => return Err(fatal),
+                Some(fatal @ RequestError::Unauthorized { .. }) => return Err(fatal),
                 Some(trouble) => {
                     let failure = Failure { asked: ask.words(), said: trouble.to_string() };
                     lost = lost.or(is_connection(&trouble).then_some(trouble));

@@ -10,16 +10,18 @@ use crate::api::ExternalIssuer;
 use crate::inventory::Objects;
 use crate::objref::Kind;
 
-/// The part of an object that says what it is.
+/// The part of an object that says what it is, or what a `List` holds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Head {
+struct Head<'a> {
     #[serde(default)]
     api_version: Option<String>,
     #[serde(default)]
     kind: Option<String>,
     #[serde(default)]
     metadata: Option<HeadMeta>,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,13 +30,6 @@ struct HeadMeta {
     name: Option<String>,
     #[serde(default)]
     namespace: Option<String>,
-}
-
-/// A `List` of any kind.
-#[derive(Debug, Deserialize)]
-struct ItemsOnly<'a> {
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
 }
 
 /// An object that could not be read.
@@ -49,16 +44,30 @@ pub struct Unreadable {
 /// Takes one JSON value: an object, a `List`, or an array of objects. Returns what could not be read.
 pub fn take(objects: &mut Objects, json: &str) -> Vec<Unreadable> {
     let mut unreadable = Vec::new();
-    take_value(objects, json, None, &mut unreadable);
+    take_value(objects, json, None, NESTED, &mut unreadable);
     unreadable
 }
 
+/// How deep lists may stand in lists. Saved ones stand in none or one; each level is read once more, and is a level of
+/// the stack.
+const NESTED: usize = 8;
+
 /// `implied` is the apiVersion and kind of the items of a typed list, which may leave them out.
-fn take_value(objects: &mut Objects, json: &str, implied: Option<(&str, &str)>, unreadable: &mut Vec<Unreadable>) {
+fn take_value(
+    objects: &mut Objects,
+    json: &str,
+    implied: Option<(&str, &str)>,
+    nested: usize,
+    unreadable: &mut Vec<Unreadable>,
+) {
+    let Some(deeper) = nested.checked_sub(1) else {
+        let why = format!("it stands in more than {NESTED} lists");
+        return unreadable.push(Unreadable { object: "an object".to_owned(), why });
+    };
     if json.trim_start().starts_with('[') {
         if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json) {
             for item in items {
-                take_value(objects, item.get(), None, unreadable);
+                take_value(objects, item.get(), None, deeper, unreadable);
             }
         }
         return;
@@ -71,10 +80,8 @@ fn take_value(objects: &mut Objects, json: &str, implied: Option<(&str, &str)>, 
     };
     if let Some(item_kind) = kind.strip_suffix("List") {
         let implied = (!item_kind.is_empty()).then_some((api_version, item_kind));
-        if let Ok(ItemsOnly { items: Some(items) }) = serde_json::from_str(json) {
-            for item in items {
-                take_value(objects, item.get(), implied, unreadable);
-            }
+        for item in head.items.into_iter().flatten() {
+            take_value(objects, item.get(), implied, deeper, unreadable);
         }
         return;
     }
@@ -110,9 +117,34 @@ fn take_object(objects: &mut Objects, api_version: &str, kind: &str, json: &str)
         Some(Kind::Deployment) => push(&mut objects.deployments, json),
         Some(Kind::Lease) => push(&mut objects.leases, json),
         Some(Kind::EndpointSlice) => push(&mut objects.endpoint_slices, json),
-        None if kind.ends_with("Issuer") => {
-            push::<ExternalIssuer>(&mut objects.external_issuers, json)
-        }
+        None if kind.ends_with("Issuer") => push::<ExternalIssuer>(&mut objects.external_issuers, json),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = r#"{"apiVersion":"cert-manager.io/v1","kind":"ClusterIssuer","metadata":{"name":"a"},"spec":{}}"#;
+
+    fn in_lists(depth: usize, open: &str, close: &str) -> (usize, Vec<Unreadable>) {
+        let mut objects = Objects::default();
+        let unreadable = take(&mut objects, &format!("{}{ISSUER}{}", open.repeat(depth), close.repeat(depth)));
+        (objects.cluster_issuers.len(), unreadable)
+    }
+
+    #[test]
+    fn lists_in_lists_are_read() {
+        assert_eq!(in_lists(2, r#"{"apiVersion":"v1","kind":"List","items":["#, "]}"), (1, vec![]));
+        assert_eq!(in_lists(2, "[", "]"), (1, vec![]));
+    }
+
+    #[test]
+    fn lists_without_end_are_told_and_cost_no_stack() {
+        for (open, close) in [(r#"{"apiVersion":"v1","kind":"List","items":["#, "]}"), ("[", "]")] {
+            let (read, unreadable) = in_lists(20_000, open, close);
+            assert_eq!((read, unreadable.len()), (0, 1), "{unreadable:?}");
+        }
     }
 }

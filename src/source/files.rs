@@ -39,8 +39,6 @@ pub enum FilesError {
     Missing { path: PathBuf },
     #[error("cannot read {path:?}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot read standard input")]
-    Stdin { source: io::Error },
     #[error("standard input cannot be used for multiple arguments")]
     StdinTwice,
     #[error("{file}: line {line}, column {column}: {what}")]
@@ -73,10 +71,7 @@ pub fn load(paths: &[String], stdin: &mut dyn Read, limits: Limits) -> Result<Lo
             if std::mem::replace(&mut stdin_used, true) {
                 return Err(FilesError::StdinTwice);
             }
-            let bytes = reader.bounded(stdin, "standard input").map_err(|error| match error {
-                FilesError::Read { source, .. } => FilesError::Stdin { source },
-                other => other,
-            })?;
+            let bytes = reader.bounded(stdin, "standard input")?;
             reader.file("standard input", &bytes)?;
         } else {
             reader.path(Path::new(path))?;
@@ -95,9 +90,9 @@ struct Reader {
 impl Reader {
     fn path(&mut self, path: &Path) -> Result<(), FilesError> {
         let read = |source| FilesError::Read { path: path.to_owned(), source };
-        let metadata = fs::metadata(path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => FilesError::Missing { path: path.to_owned() },
-            _ => read(source),
+        let metadata = fs::metadata(path).map_err(|source| {
+            let is_missing = source.kind() == io::ErrorKind::NotFound;
+            if is_missing { FilesError::Missing { path: path.to_owned() } } else { read(source) }
         })?;
         if metadata.is_dir() {
             let before = self.files;
@@ -133,13 +128,10 @@ impl Reader {
 
     /// A file or standard input: an archive by its first bytes, else documents.
     fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
-        match archive::format(bytes) {
-            Some(format) => self.archive(format, name, bytes),
-            None => {
-                self.count(name)?;
-                self.documents(name, bytes)
-            }
+        if let Some(format) = archive::format(bytes) {
+            return self.archive(format, name, bytes);
         }
+        self.one_of_many(name, bytes)
     }
 
     fn archive(&mut self, format: archive::Format, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
@@ -170,13 +162,11 @@ impl Reader {
 
     /// One bad file among many is a fact about the source; a limit ends the reading.
     fn note(&mut self, name: &str, outcome: Result<(), FilesError>) -> Result<(), FilesError> {
-        match outcome {
-            Err(error @ (FilesError::Syntax { .. } | FilesError::Read { .. })) => {
-                self.trouble(&format!("read {name}"), &error.to_string());
-                Ok(())
-            }
-            other => other,
+        if let Err(error @ (FilesError::Syntax { .. } | FilesError::Read { .. })) = outcome {
+            self.trouble(&format!("read {name}"), &error.to_string());
+            return Ok(());
         }
+        outcome
     }
 
     fn trouble(&mut self, asked: &str, said: &str) {

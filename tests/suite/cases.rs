@@ -51,7 +51,8 @@ impl Case {
         paths.retain(|path| path.file_name().is_some_and(|file| file != "expect.yaml"));
         paths.sort();
         let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        let loaded = files::load(&paths, &mut std::io::empty(), Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let loaded = files::load(&paths, &mut std::io::empty(), Limits::default())
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(loaded.objects.unread, [], "{name}: every object fits its type");
         Self { name, expect, objects: loaded.objects }
     }
@@ -117,8 +118,10 @@ fn every_finding_has_evidence_and_a_fix() {
 
 #[test]
 fn every_rule_has_a_case() {
-    let seen: BTreeSet<String> =
-        Case::all().iter().flat_map(|case| [case.expect.findings.clone(), case.expect.folded.clone()].concat()).collect();
+    let seen: BTreeSet<String> = Case::all()
+        .iter()
+        .flat_map(|case| [case.expect.findings.clone(), case.expect.folded.clone()].concat())
+        .collect();
     let without: Vec<_> = REGISTRY.iter().map(|rule| rule.id).filter(|id| !seen.contains(*id)).collect();
     assert!(without.is_empty(), "rules without a case: {without:?}");
 }

@@ -201,9 +201,9 @@ fn scan() -> Vec<Source> {
             (path, fs::read_to_string(file).unwrap())
         })
         .collect();
-    let tests: Vec<Vec<String>> =
+    let only_tested: Vec<Vec<String>> =
         texts.iter().flat_map(|(path, text)| test_modules(&tokens(text), &module(path))).collect();
-    let is_test = |module: &[String]| tests.iter().any(|test| module.starts_with(test));
+    let is_test = |module: &[String]| only_tested.iter().any(|test| module.starts_with(test));
     let kept = texts.into_iter().filter(|(path, _)| !is_test(&module(path)));
     kept.map(|(path, text)| {
         let module = module(&path);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use kubectl_cert::inventory::Inventory;
+use kubectl_cert::render::style::decide_for_all;
 use kubectl_cert::render::{Style, escape, json, junit, markdown, text, yaml};
 use kubectl_cert::report::{Report, SourceLine, TargetReport};
 use kubectl_cert::rule::{Gap, Severity};
@@ -129,6 +130,38 @@ fn no_form_lets_a_control_character_through() {
             assert_eq!(bad, None, "{name}: {form}\n{written:?}");
         }
     }
+}
+
+#[test]
+fn colour_adds_nothing_but_colour_and_lines_keep_to_the_width() {
+    for (name, report) in reports() {
+        for (width, detail) in [(80, text::Detail::Normal), (120, text::Detail::Wide), (80, text::Detail::Short)] {
+            let plain = Style { width, ..Style::PLAIN };
+            let coloured = Style { colour: true, ..plain };
+            decide_for_all([coloured, plain]);
+            let written = text::report(&report, detail, &coloured);
+            let bare = text::report(&report, detail, &plain);
+            assert!(written.contains("\u{1b}["), "{name}: no colour");
+            assert_eq!(without_colour(&written), bare, "{name} at {width}");
+            let too_long = |line: &&str| line.chars().count() > width && prose_could_break(line);
+            let long = bare.lines().filter(|_| detail != text::Detail::Short).find(too_long);
+            assert_eq!(long, None, "{name} at {width}");
+        }
+    }
+}
+
+/// Whether a line is running text: headings, commands, patches and long single words are never broken.
+fn prose_could_break(line: &str) -> bool {
+    let indent = line.len() - line.trim_start().len();
+    let has_long_word = line.split(' ').any(|word| word.len() > 30);
+    indent > 0 && indent < 7 && !has_long_word
+}
+
+/// Takes out the sequences that choose colours (ECMA-48 SGR).
+fn without_colour(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    first + &parts.map(|part| part.split_once('m').map_or(part, |(_, rest)| rest)).collect::<String>()
 }
 
 /// Puts `hostile` wherever the words of others can stand.

@@ -15,9 +15,9 @@ fn ids_are_unique_and_kebab_case() {
     for rule in REGISTRY {
         for id in [rule.id].iter().chain(rule.aliases) {
             assert!(seen.insert(*id), "{id} is used twice");
-            let kebab = id.split('-').all(|word| {
-                !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-            });
+            let kebab = id
+                .split('-')
+                .all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()));
             assert!(kebab, "{id} is not kebab-case");
         }
     }
@@ -42,7 +42,7 @@ fn summaries_are_one_lower_case_line() {
         assert!(!summary.ends_with('.') && !summary.contains('\n') && summary.len() <= 100, "{}: {summary}", rule.id);
         let first = summary.split_whitespace().next().unwrap_or_default();
         let sentence_case = first.chars().next().is_some_and(char::is_uppercase)
-            && first.chars().skip(1).all(|c| c.is_lowercase())
+            && first.chars().skip(1).all(char::is_lowercase)
             && first.len() > 1;
         assert!(!sentence_case || first == "Secret" || first == "Ingress", "{}: {summary}", rule.id);
     }
@@ -74,16 +74,27 @@ fn the_folder_holds_one_page_a_rule_and_the_index() {
 #[test]
 fn the_index_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md");
-    let mut index = String::from("# Rules\n\nEvery finding of `kubectl cert diagnose`. `kubectl cert explain RULE-ID` prints a page.\n");
+    let mut index = String::from(
+        "# Rules\n\nEvery finding of `kubectl cert diagnose`. `kubectl cert explain RULE-ID` prints a page.\n",
+    );
     let mut family = None;
     for rule in REGISTRY {
         if family != Some(rule.family) {
-            index.push_str(&format!("\n## {}\n\n| rule | what it finds | severity | nature |\n|---|---|---|---|\n", rule.family.id()));
+            index.push_str(&format!(
+                "\n## {}\n\n| rule | what it finds | severity | nature |\n|---|---|---|---|\n",
+                rule.family.id()
+            ));
             family = Some(rule.family);
         }
-        index.push_str(&format!("| [{0}]({0}.md) | {1} | {2} | {3} |\n", rule.id, rule.summary, rule.severity.id(), rule.nature.id()));
+        index.push_str(&format!(
+            "| [{0}]({0}.md) | {1} | {2} | {3} |\n",
+            rule.id,
+            rule.summary,
+            rule.severity.id(),
+            rule.nature.id()
+        ));
     }
-    if std::env::var_os("UPDATE").is_some() {
+    if super::is_set("UPDATE") {
         fs::write(&path, &index).unwrap();
     }
     assert_eq!(fs::read_to_string(&path).unwrap_or_default(), index, "run UPDATE=1 cargo test");

@@ -78,8 +78,18 @@ fn documents_lists_and_arrays_hold_the_same_objects() {
     let forms = [
         ("many.yaml", format!("---\n{CERTIFICATE}---\n# nothing\n---\n{ORDER}\n")),
         ("list.yaml", format!("apiVersion: v1\nkind: List\nitems:\n- {indented}\n- {ORDER}\n")),
-        ("array.json", format!("[{{\"apiVersion\":\"cert-manager.io/v1\",\"kind\":\"Certificate\",\"metadata\":{{\"name\":\"web\"}}}},{ORDER}]")),
-        ("one-behind-another.json", format!("{{\"apiVersion\":\"cert-manager.io/v1\",\"kind\":\"CertificateList\",\"items\":[{{\"metadata\":{{\"name\":\"web\"}}}}]}}\n{ORDER}")),
+        (
+            "array.json",
+            format!(
+                "[{{\"apiVersion\":\"cert-manager.io/v1\",\"kind\":\"Certificate\",\"metadata\":{{\"name\":\"web\"}}}},{ORDER}]"
+            ),
+        ),
+        (
+            "one-behind-another.json",
+            format!(
+                "{{\"apiVersion\":\"cert-manager.io/v1\",\"kind\":\"CertificateList\",\"items\":[{{\"metadata\":{{\"name\":\"web\"}}}}]}}\n{ORDER}"
+            ),
+        ),
         ("no-extension", format!("{CERTIFICATE}---\n{ORDER}\n")),
     ];
     for (name, content) in forms {
@@ -175,7 +185,8 @@ fn an_object_that_does_not_fit_its_type_is_named_and_the_rest_stays() {
 #[test]
 fn other_encodings_are_read_and_no_text_is_refused_with_its_place() {
     let folder = Folder::new("encodings");
-    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(CERTIFICATE.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(CERTIFICATE.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     assert_eq!(names(&read(&[folder.file("utf16.yaml", utf16)]).unwrap()), ["web"]);
     let bom = [b"\xef\xbb\xbf", CERTIFICATE.as_bytes()].concat();
     assert_eq!(names(&read(&[folder.file("bom.yaml", bom)]).unwrap()), ["web"]);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::chain::Next;
+use crate::engine::Stage;
 use crate::finding::{Evidence, Finding, Fix, PROGRAM};
 use crate::objref::ObjRef;
 use crate::report::{Report, SourceLine, TargetReport, WithheldRule};
@@ -149,7 +150,7 @@ impl<'r> Target<'r> {
             object: &target.object,
             verdict: target.verdict.id(),
             headline: &target.headline,
-            stage: target.stage.as_ref().map(|stage| stage.id()),
+            stage: target.stage.as_ref().map(Stage::id),
             next: target.next.as_ref().map(Step::of),
             findings: findings(target),
             withheld: target.withheld.iter().map(Withheld::of).collect(),

@@ -42,7 +42,8 @@ pub(super) fn node(facts: &Facts, certificate: &Certificate, requests: Requests)
         let at = status.last_failure_time.as_ref().map(|time| time.0);
         details.push(Detail::at("failed attempts", attempts.to_string(), at));
     }
-    let times = [("valid from", &status.not_before), ("valid until", &status.not_after), ("renewal", &status.renewal_time)];
+    let times =
+        [("valid from", &status.not_before), ("valid until", &status.not_after), ("renewal", &status.renewal_time)];
     for (label, time) in times {
         if let Some(time) = time {
             details.push(Detail::at(label, time.0.to_string(), Some(time.0)));

@@ -131,7 +131,8 @@ fn pod(pod: &Pod) -> Node {
 fn service(service: &Service) -> Node {
     let spec = service.spec.as_ref();
     let type_ = spec.and_then(|spec| spec.type_.clone()).unwrap_or_else(|| "ClusterIP".into());
-    let ports: Vec<_> = spec.into_iter().flat_map(|spec| spec.ports.iter().flatten()).map(|port| port.port.to_string()).collect();
+    let ports: Vec<_> =
+        spec.into_iter().flat_map(|spec| spec.ports.iter().flatten()).map(|port| port.port.to_string()).collect();
     Node::of(service.objref(), Tone::Good, format!("{type_}, port {}", ports.join(", ")))
 }
 
@@ -148,15 +149,22 @@ fn ingress(ingress: &Ingress) -> Node {
         .filter_map(|address| address.ip.clone().or_else(|| address.hostname.clone()))
         .collect();
     let class = class.map_or_else(|| "no class".to_owned(), |class| format!("class {class}"));
-    let (tone, address) =
-        if addresses.is_empty() { (Tone::Busy, "no address yet".to_owned()) } else { (Tone::Good, addresses.join(", ")) };
+    let (tone, address) = if addresses.is_empty() {
+        (Tone::Busy, "no address yet".to_owned())
+    } else {
+        (Tone::Good, addresses.join(", "))
+    };
     Node::of(ingress.objref(), tone, format!("{class}, {address}"))
 }
 
 fn route(route: &HttpRoute) -> Node {
     let parents = &route.status.parents;
-    let refused: Vec<_> =
-        parents.iter().flat_map(|parent| &parent.conditions).filter(|condition| condition.is_false()).map(condition).collect();
+    let refused: Vec<_> = parents
+        .iter()
+        .flat_map(|parent| &parent.conditions)
+        .filter(|condition| condition.is_false())
+        .map(condition)
+        .collect();
     let (tone, words) = if parents.is_empty() {
         (Tone::Busy, "no Gateway has taken it up")
     } else if refused.is_empty() {

@@ -12,7 +12,7 @@ pub(super) fn node(facts: &Facts) -> Option<Node> {
     let name = facts.chain.certificate.seen().map(|certificate| certificate.spec.secret_name.as_str());
     let secret = match &facts.chain.secret {
         Fact::Seen(secret) => *secret,
-        missing => {
+        missing @ (Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => {
             let object = ObjRef::new(Kind::Secret, facts.chain.subject.namespace.as_deref(), name?);
             let tone = if missing.is_absent() { Tone::Busy } else { Tone::Unknown };
             return Some(Node::of(object, tone, not_seen(missing, Kind::Secret)));
@@ -27,7 +27,9 @@ fn seen(facts: &Facts, secret: &Secret) -> Node {
         Some(Ok(bundle)) if bundle.leaf().not_after < facts.now => Node::of(secret.objref(), Tone::Bad, "expired"),
         Some(Ok(_)) => Node::of(secret.objref(), Tone::Good, "holds a certificate"),
         Some(Err(_)) => Node::of(secret.objref(), Tone::Bad, "tls.crt cannot be decoded"),
-        None if secret.is_elided("tls.crt") => Node::of(secret.objref(), Tone::Unknown, "tls.crt was taken out of the source"),
+        None if secret.is_elided("tls.crt") => {
+            Node::of(secret.objref(), Tone::Unknown, "tls.crt was taken out of the source")
+        }
         None => Node::of(secret.objref(), Tone::Bad, "holds no tls.crt"),
     };
     let details = &mut node.details;
@@ -52,8 +54,14 @@ fn leaf(details: &mut Vec<Detail>, leaf: &Certificate) {
     let or_none = |text: String| if text.is_empty() { "<none>".to_owned() } else { text };
     let names = &leaf.alt_names;
     let ips = names.ips.iter().map(ToString::to_string);
-    let all: Vec<String> =
-        names.dns.iter().cloned().chain(ips).chain(names.uris.iter().cloned()).chain(names.emails.iter().cloned()).collect();
+    let all: Vec<String> = names
+        .dns
+        .iter()
+        .cloned()
+        .chain(ips)
+        .chain(names.uris.iter().cloned())
+        .chain(names.emails.iter().cloned())
+        .collect();
     let usages: Vec<String> =
         leaf.key_usages.iter().flatten().chain(leaf.extended_key_usages.iter().flatten()).cloned().collect();
     details.push(Detail::new("subject", or_none(leaf.subject.to_string())));

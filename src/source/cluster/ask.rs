@@ -118,11 +118,15 @@ impl Ask {
                 let selector = format!("involvedObject.name={},involvedObject.kind={}", object.name, object.kind);
                 // Events about cluster-scoped objects are kept in `default`.
                 let namespace = object.namespace.as_deref().or(Some("default"));
-                pages::every(session, Kind::Event, namespace, &format!("&fieldSelector={}", pages::encoded(&selector))).await
+                pages::every(session, Kind::Event, namespace, &format!("&fieldSelector={}", pages::encoded(&selector)))
+                    .await
             }
             Self::List { kind, namespace, selector } => {
-                let query =
-                    if selector.is_empty() { String::new() } else { format!("&labelSelector={}", pages::encoded(selector)) };
+                let query = if selector.is_empty() {
+                    String::new()
+                } else {
+                    format!("&labelSelector={}", pages::encoded(selector))
+                };
                 pages::every(session, *kind, namespace.as_deref(), &query).await
             }
             Self::OwnedBy { kind, namespace, uid } => owned_by(session, *kind, namespace, uid).await,

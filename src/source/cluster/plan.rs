@@ -31,7 +31,7 @@ pub fn open_questions(facts: &Facts, reach: Reach) -> Vec<Ask> {
         around(&mut asks, facts);
     }
     if reach == Reach::Table {
-        asks.retain(|ask| ask.tells_stage());
+        asks.retain(Ask::tells_stage);
     }
     asks
 }
@@ -41,24 +41,13 @@ fn above_subject(asks: &mut Vec<Ask>, facts: &Facts) {
     let subject = &facts.chain.subject;
     let namespace = subject.namespace.as_deref();
     let inventory = facts.inventory;
-    let mut owner_of = |owner: Option<(Kind, String)>| {
-        let known = [Kind::Certificate, Kind::CertificateRequest, Kind::Order];
-        if let Some((kind, name)) = owner.filter(|(kind, _)| known.contains(kind)) {
+    let challenges = inventory.challenges.iter().filter_map(controller);
+    let orders = inventory.orders.iter().filter_map(controller);
+    let requests = inventory.requests.iter().filter_map(controller);
+    for (kind, name) in challenges.chain(orders).chain(requests) {
+        if [Kind::Certificate, Kind::CertificateRequest, Kind::Order].contains(&kind) {
             asks.push(Ask::get(ObjRef::new(kind, namespace, &name)));
         }
-    };
-    fn controller<T: Object>(object: &T) -> Option<(Kind, String)> {
-        let owner = object.controller()?;
-        Some((Kind::from_api(&owner.api_version, &owner.kind)?, owner.name.clone()))
-    }
-    for challenge in inventory.challenges.iter() {
-        owner_of(controller(challenge));
-    }
-    for order in inventory.orders.iter() {
-        owner_of(controller(order));
-    }
-    for request in inventory.requests.iter() {
-        owner_of(controller(request));
     }
     if let Some(secret) = facts.chain.secret.seen()
         && let Some(name) = secret.annotation(annotation::CERTIFICATE_NAME)
@@ -67,13 +56,23 @@ fn above_subject(asks: &mut Vec<Ask>, facts: &Facts) {
     }
 }
 
+/// Kind and name of the controlling owner.
+fn controller<T: Object>(object: &T) -> Option<(Kind, String)> {
+    let owner = object.controller()?;
+    Some((Kind::from_api(&owner.api_version, &owner.kind)?, owner.name.clone()))
+}
+
 fn below_certificate(asks: &mut Vec<Ask>, facts: &Facts, certificate: &Certificate, reach: Reach) {
     let namespace = certificate.namespace();
     asks.push(Ask::get(ObjRef::new(Kind::Secret, namespace, &certificate.spec.secret_name)));
     let current = certificate.status.revision.unwrap_or(0);
     let at_work = !matches!(facts.stage, Stage::Settled { .. });
     for revision in [current, current + 1].into_iter().filter(|revision| *revision > 0) {
-        asks.push(Ask::get(ObjRef::new(Kind::CertificateRequest, namespace, &names::request_name(certificate, revision))));
+        asks.push(Ask::get(ObjRef::new(
+            Kind::CertificateRequest,
+            namespace,
+            &names::request_name(certificate, revision),
+        )));
     }
     if !certificate.spec.issuer_ref.is_external() {
         let revision = if at_work { current + 1 } else { current };
@@ -129,7 +128,10 @@ fn below_request(asks: &mut Vec<Ask>, facts: &Facts, node: &RequestNode) {
         let computed = ObjRef::new(Kind::Order, namespace, &name);
         let is_missing = facts.inventory.get::<crate::api::Order>(namespace, &name).is_absent();
         asks.push(Ask::get(computed));
-        if is_missing && in_flight && let Some(uid) = request.uid() {
+        if is_missing
+            && in_flight
+            && let Some(uid) = request.uid()
+        {
             asks.push(owned(Kind::Order, namespace, uid));
         }
     }
@@ -145,11 +147,13 @@ fn below_order(asks: &mut Vec<Ask>, facts: &Facts, node: &OrderNode, issuer: &Ac
     for name in &computed {
         asks.push(Ask::get(ObjRef::new(Kind::Challenge, namespace, name)));
     }
-    let all_missing = computed
-        .iter()
-        .all(|name| facts.inventory.get::<crate::api::Challenge>(namespace, name).is_absent());
+    let all_missing =
+        computed.iter().all(|name| facts.inventory.get::<crate::api::Challenge>(namespace, name).is_absent());
     // The issuer was edited since, or a Challenge was made by another release.
-    if all_missing && !computed.is_empty() && let Some(uid) = order.uid() {
+    if all_missing
+        && !computed.is_empty()
+        && let Some(uid) = order.uid()
+    {
         asks.push(owned(Kind::Challenge, namespace, uid));
     }
     // Solver objects carry hashes of name and token as labels, so they are asked for beside their Challenge.
@@ -196,9 +200,10 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
         namespace: namespace.map(str::to_owned),
         selector: selector.to_owned(),
     };
-    let waits_for_issuer = matches!(facts.stage, Stage::Issuer | Stage::Order | Stage::RequestFailed | Stage::OrderFailed)
-        || matches!(facts.stage, Stage::BackOff { .. })
-        || matches!(facts.chain.subject.kind, Kind::Issuer | Kind::ClusterIssuer);
+    let waits_for_issuer =
+        matches!(facts.stage, Stage::Issuer | Stage::Order | Stage::RequestFailed | Stage::OrderFailed)
+            || matches!(facts.stage, Stage::BackOff { .. })
+            || matches!(facts.chain.subject.kind, Kind::Issuer | Kind::ClusterIssuer);
     if waits_for_issuer {
         if facts.chain.issuer.is_absent() {
             asks.push(list(Kind::Issuer, None, ""));
@@ -213,11 +218,10 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
             asks.push(Ask::get(secret));
         }
     }
-    let challenge_stands = matches!(facts.stage, Stage::ChallengeSelfCheck | Stage::ChallengeFailed);
-    let http01 = facts.challenges().is_ok_and(|nodes| {
-        nodes.iter().any(|node| node.challenge.spec.type_ == ChallengeType::Http01)
-    });
-    if challenge_stands && http01 {
+    // At `Authorizations` the Challenges are asked for in this very wave; what may explain them is not left for the next.
+    let challenge_stands =
+        matches!(facts.stage, Stage::ChallengeSelfCheck | Stage::ChallengeFailed | Stage::Authorizations);
+    if challenge_stands && is_http01(facts) {
         asks.push(list(Kind::IngressClass, None, ""));
         asks.push(list(Kind::Ingress, Some(&namespace), ""));
     }
@@ -241,10 +245,23 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
     }
     // Another Certificate may write to the same Secret; only the list tells, so it is asked for when nothing else
     // explains why no issuance starts.
-    let unexplained = facts.stage == Stage::Trigger && facts.is_older_than(facts.chain.certificate.seen().and_then(|c| c.created()), 60);
+    let unexplained = facts.stage == Stage::Trigger
+        && facts.is_older_than(facts.chain.certificate.seen().and_then(|c| c.created()), 60);
     if unexplained && facts.chain.certificate.seen().is_some() {
         asks.push(list(Kind::Certificate, Some(&namespace), ""));
     }
+}
+
+/// Whether some Challenge of the issuance is an HTTP-01 one, or will be.
+fn is_http01(facts: &Facts) -> bool {
+    let Ok(node) = facts.order() else { return false };
+    let planned = acme(facts).map(|issuer| names::planned_challenges(node.order, issuer)).unwrap_or_default();
+    let planned = planned.iter().filter_map(|(_, planned)| planned.as_ref().ok()).map(|planned| &planned.spec.type_);
+    node.challenges
+        .iter()
+        .map(|node| &node.challenge.spec.type_)
+        .chain(planned)
+        .any(|type_| *type_ == ChallengeType::Http01)
 }
 
 /// The Secrets that an issuer's spec names, where cert-manager would read them.
@@ -262,7 +279,9 @@ fn owned(kind: Kind, namespace: Option<&str>, uid: &str) -> Ask {
 fn acme<'i>(facts: &Facts<'i>) -> Option<&'i AcmeIssuer> {
     match &facts.chain.issuer {
         Fact::Seen(IssuerView::Builtin { spec, .. }) => spec.acme.as_ref(),
-        Fact::Seen(IssuerView::External(_)) | Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_) => None,
+        Fact::Seen(IssuerView::External(_)) | Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_) => {
+            None
+        }
     }
 }
 

@@ -44,11 +44,7 @@ impl Gather<'_> {
                 let namespace = namespace.filter(|_| kind.is_namespaced()).map(str::to_owned);
                 Ask::List { kind, namespace, selector: selector(kind).to_owned() }
             })
-            .chain([Ask::List {
-                kind: Kind::Deployment,
-                namespace: None,
-                selector: WORKLOADS.to_owned(),
-            }])
+            .chain([Ask::List { kind: Kind::Deployment, namespace: None, selector: WORKLOADS.to_owned() }])
             .collect();
         self.wave(asks).await?;
         let second = self.secrets_not_listed().into_iter().map(Ask::get).chain(self.around_workloads()).collect();
@@ -60,9 +56,11 @@ impl Gather<'_> {
         /// More than these would be a namespace at the very start of its issuances; each is a request of its own.
         const MOST: usize = 200;
         let listed: BTreeSet<ObjRef> = self.objects.secrets.iter().map(Object::objref).collect();
-        let named = self.objects.certificates.iter().map(|certificate| {
-            ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name)
-        });
+        let named = self
+            .objects
+            .certificates
+            .iter()
+            .map(|certificate| ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name));
         named.filter(|secret| !listed.contains(secret)).take(MOST).collect()
     }
 
@@ -112,7 +110,8 @@ impl Breadth {
 
 /// The query of a list with selectors, as [`Sweep::new`] takes it.
 pub fn query(labels: Option<&str>, fields: Option<&str>) -> String {
-    let part = |name: &str, text: Option<&str>| text.map(|text| format!("&{name}={}", encoded(text))).unwrap_or_default();
+    let part =
+        |name: &str, text: Option<&str>| text.map(|text| format!("&{name}={}", encoded(text))).unwrap_or_default();
     part("labelSelector", labels) + &part("fieldSelector", fields)
 }
 

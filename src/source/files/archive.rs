@@ -80,7 +80,10 @@ fn checked(archive: &str, path: &Path) -> Result<String, FilesError> {
     if inside {
         Ok(path.to_string_lossy().into_owned())
     } else {
-        Err(FilesError::Archive { file: archive.to_owned(), what: format!("the name {path:?} points outside the archive") })
+        Err(FilesError::Archive {
+            file: archive.to_owned(),
+            what: format!("the name {} points outside the archive", path.display()),
+        })
     }
 }
 
@@ -96,8 +99,9 @@ fn bounded(from: &mut dyn Read, archive: &str, member: &str, limits: Limits) -> 
 }
 
 fn broken_words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => "the archive ends too early: it is truncated".into(),
-        _ => format!("the archive is broken: {error}"),
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        "the archive ends too early: it is truncated".into()
+    } else {
+        format!("the archive is broken: {error}")
     }
 }

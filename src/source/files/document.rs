@@ -1,5 +1,7 @@
 //! YAML and JSON text into objects.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -43,8 +45,8 @@ fn yaml(objects: &mut Objects, name: &str, text: &str) -> Result<Vec<Unreadable>
         let at = error.location();
         FilesError::Syntax {
             file: name.to_owned(),
-            line: at.map_or(0, |at| at.line() as usize),
-            column: at.map_or(0, |at| at.column() as usize),
+            line: at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(usize::MAX)),
+            column: at.map_or(0, |at| usize::try_from(at.column()).unwrap_or(usize::MAX)),
             what: error.to_string().lines().next().unwrap_or_default().to_owned(),
         }
     })?;
@@ -56,22 +58,24 @@ fn yaml(objects: &mut Objects, name: &str, text: &str) -> Result<Vec<Unreadable>
 }
 
 /// UTF-8 with or without a byte order mark, or UTF-16 with one.
-fn text(name: &str, bytes: &[u8]) -> Result<String, FilesError> {
+fn text<'b>(name: &str, bytes: &'b [u8]) -> Result<Cow<'b, str>, FilesError> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        String::from_utf16(&units).ok()
+        String::from_utf16(&units).ok().map(Cow::Owned)
     };
+    let utf8 = |bytes: &'b [u8]| std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
     let text = match bytes {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => std::str::from_utf8(rest).ok().map(str::to_owned),
-        _ => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
+        _ => utf8(bytes),
     };
     text.ok_or_else(|| {
         let good = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
-        let before = &bytes[..good];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+        // All before the bad byte is text.
+        let before = String::from_utf8_lossy(&bytes[..good]);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         FilesError::Syntax { file: name.to_owned(), line, column, what: "not text: neither UTF-8 nor UTF-16".into() }
     })
 }

@@ -1,0 +1,163 @@
+//! Who else refers to the same thing: Certificates with the same names, Ingresses and Pods that use a Secret,
+//! Ingresses of a host, Challenges that hold a slot.
+//!
+//! Kept as indexes so that a rule that looks beyond its own chain stays cheap over a whole cluster. It never judges.
+
+use std::collections::HashMap;
+
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use k8s_openapi::api::networking::v1::Ingress;
+
+use super::{Inventory, Store};
+use crate::api::{Certificate, Challenge, Object, annotation};
+
+type Named = HashMap<(String, String), Vec<usize>>;
+
+/// The indexes, by position in the stores.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CrossRefs {
+    certificates_by_names: HashMap<String, Vec<usize>>,
+    ingresses_by_secret: Named,
+    ingresses_by_host: HashMap<String, Vec<usize>>,
+    ingresses_by_rule: HashMap<String, Vec<usize>>,
+    challenges_at_work: Vec<usize>,
+    pods_by_secret: Named,
+}
+
+impl CrossRefs {
+    pub(super) fn new(
+        certificates: &Store<Certificate>,
+        challenges: &Store<Challenge>,
+        ingresses: &Store<Ingress>,
+        pods: &Store<Pod>,
+    ) -> Self {
+        let mut refs = Self::default();
+        for (index, certificate) in certificates.iter().enumerate() {
+            refs.certificates_by_names.entry(names_and_issuer(certificate)).or_default().push(index);
+        }
+        refs.challenges_at_work =
+            challenges.iter().enumerate().filter(|(_, one)| one.status.processing).map(|(index, _)| index).collect();
+        for (index, ingress) in ingresses.iter().enumerate() {
+            if ingress.label(annotation::SOLVER).is_none() {
+                let rules = ingress.spec.iter().flat_map(|spec| spec.rules.iter().flatten());
+                for host in rules.filter_map(|rule| rule.host.as_deref()) {
+                    note(refs.ingresses_by_rule.entry(host.to_ascii_lowercase()).or_default(), index);
+                }
+            }
+            let namespace = ingress.namespace().unwrap_or_default();
+            let blocks = ingress.spec.iter().flat_map(|spec| spec.tls.iter().flatten());
+            for block in blocks {
+                let secret = block.secret_name.clone().unwrap_or_default();
+                note(refs.ingresses_by_secret.entry((namespace.to_owned(), secret)).or_default(), index);
+                for host in block.hosts.iter().flatten() {
+                    note(refs.ingresses_by_host.entry(host.to_ascii_lowercase()).or_default(), index);
+                }
+            }
+        }
+        for (index, pod) in pods.iter().enumerate() {
+            let namespace = pod.namespace().unwrap_or_default();
+            for secret in pod.spec.as_ref().map(secrets_of).unwrap_or_default() {
+                note(refs.pods_by_secret.entry((namespace.to_owned(), secret)).or_default(), index);
+            }
+        }
+        refs
+    }
+}
+
+impl Inventory {
+    /// The Certificates of the whole source that ask the issuer of the same name for the same names, the given one
+    /// among them, sorted by namespace and name.
+    pub fn certificates_like(&self, certificate: &Certificate) -> impl ExactSizeIterator<Item = &Certificate> {
+        let found = self.crossrefs.certificates_by_names.get(&names_and_issuer(certificate));
+        found.map(Vec::as_slice).unwrap_or_default().iter().map(|index| &self.certificates.items[*index])
+    }
+
+    /// The same within the namespace of the given one.
+    pub fn certificates_like_in_namespace(&self, certificate: &Certificate) -> impl Iterator<Item = &Certificate> {
+        let namespace = certificate.namespace().unwrap_or_default();
+        let items = &self.certificates.items;
+        let of = |index: &usize| items[*index].namespace().unwrap_or_default();
+        let found = self.crossrefs.certificates_by_names.get(&names_and_issuer(certificate));
+        let found = found.map(Vec::as_slice).unwrap_or_default();
+        let start = found.partition_point(|index| of(index) < namespace);
+        let end = found.partition_point(|index| of(index) <= namespace);
+        found[start..end].iter().map(move |index| &items[*index])
+    }
+
+    /// The Ingresses of a namespace with this Secret in a TLS block.
+    pub fn ingresses_with_secret(&self, namespace: &str, secret: &str) -> impl Iterator<Item = &Ingress> {
+        let found = self.crossrefs.ingresses_by_secret.get(&(namespace.to_owned(), secret.to_owned()));
+        found.into_iter().flatten().map(|index| &self.ingresses.items[*index])
+    }
+
+    /// The Ingresses of the whole source with this host in a TLS block.
+    pub fn ingresses_for_host(&self, host: &str) -> impl Iterator<Item = &Ingress> {
+        let found = self.crossrefs.ingresses_by_host.get(&host.to_ascii_lowercase());
+        found.into_iter().flatten().map(|index| &self.ingresses.items[*index])
+    }
+
+    /// The Ingresses of the whole source that serve this host by a rule, exactly or by a wildcard, and are no
+    /// solver's; sorted by namespace and name.
+    pub fn ingresses_serving(&self, host: &str) -> Vec<&Ingress> {
+        let host = host.to_ascii_lowercase();
+        let wildcard = host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
+        let by_rule = &self.crossrefs.ingresses_by_rule;
+        let mut found: Vec<usize> = [Some(host), wildcard]
+            .iter()
+            .flatten()
+            .filter_map(|pattern| by_rule.get(pattern))
+            .flatten()
+            .copied()
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().map(|index| &self.ingresses.items[index]).collect()
+    }
+
+    /// The Challenges of the whole source that the controller works on (`status.processing`): few, however many wait.
+    pub fn challenges_at_work(&self) -> impl ExactSizeIterator<Item = &Challenge> {
+        self.crossrefs.challenges_at_work.iter().map(|index| &self.challenges.items[*index])
+    }
+
+    /// The Pods of a namespace that mount a Secret or read variables from it.
+    pub fn pods_with_secret(&self, namespace: &str, secret: &str) -> impl Iterator<Item = &Pod> {
+        let found = self.crossrefs.pods_by_secret.get(&(namespace.to_owned(), secret.to_owned()));
+        found.into_iter().flatten().map(|index| &self.pods.items[*index])
+    }
+}
+
+/// One entry for each object, however often it names the thing.
+fn note(entry: &mut Vec<usize>, index: usize) {
+    if entry.last() != Some(&index) {
+        entry.push(index);
+    }
+}
+
+fn names_and_issuer(certificate: &Certificate) -> String {
+    let spec = &certificate.spec;
+    let mut names: Vec<&str> = spec.dns_names.iter().chain(&spec.ip_addresses).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    let issuer = &spec.issuer_ref;
+    format!("{}\n{}\n{}\n{}", issuer.group_or_default(), issuer.kind_or_default(), issuer.name, names.join("\n"))
+}
+
+fn secrets_of(spec: &PodSpec) -> Vec<String> {
+    let volumes = spec.volumes.iter().flatten().flat_map(|volume| {
+        let whole = volume.secret.iter().filter_map(|secret| secret.secret_name.clone());
+        let projected = volume.projected.iter().flat_map(|projected| projected.sources.iter().flatten());
+        whole.chain(projected.filter_map(|source| Some(source.secret.as_ref()?.name.clone())))
+    });
+    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let variables = containers.flat_map(|container| {
+        let single = container.env.iter().flatten();
+        let single =
+            single.filter_map(|variable| Some(variable.value_from.as_ref()?.secret_key_ref.as_ref()?.name.clone()));
+        let all = container.env_from.iter().flatten();
+        single.chain(all.filter_map(|source| Some(source.secret_ref.as_ref()?.name.clone())))
+    });
+    let mut names: Vec<String> = volumes.chain(variables).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}

@@ -1,0 +1,10 @@
+//! Tests of the real binary against a real control plane: the lab of `tests/lab`.
+//!
+//! Every chain here is made by cert-manager's own controllers. A lab that cannot start fails the tests; nothing is skipped.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod diagnosis;
+mod lab;
+mod run;
+mod stages;

@@ -1,0 +1,393 @@
+//! The real binary against an API server that answers by script: how many requests it sends, what it makes of refusals
+//! and of servers that misbehave.
+
+use std::process::Output;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kubectl_cert::connect::{Flags, Stdin, open};
+use kubectl_cert::objref::{Kind, ObjRef};
+use kubectl_cert::source::cluster::{Gather, Reach};
+use serde_json::{Value, json};
+
+use super::connect_world::{Home, Reply, Seen, Server, Voice, quiet};
+
+/// The time at which the specimen is healthy.
+const NOW: &str = "2026-11-23T00:00:00Z";
+
+/// An API server that holds objects and answers GET and LIST from them.
+struct Scripted {
+    server: Server,
+    home: Home,
+}
+
+/// What a script may do instead of the usual answer.
+type Twist = dyn Fn(&Seen) -> Option<Reply> + Send + Sync;
+
+impl Scripted {
+    /// A server with these objects, of which `twist` answers first.
+    async fn new(
+        test: &str,
+        objects: Vec<Value>,
+        twist: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
+        let twist: Arc<Twist> = Arc::new(twist);
+        let server =
+            Server::start(Voice::Plain, move |seen, _| twist(seen).unwrap_or_else(|| answer(&objects, seen))).await;
+        let home = Home::new(&format!("scripted-{test}"));
+        home.kubeconfig(&format!("{{server: 'http://127.0.0.1:{}'}}", server.port), "{token: t}");
+        Self { server, home }
+    }
+
+    /// A server with the healthy chain of `tests/specimens`.
+    async fn healthy(test: &str) -> Self {
+        Self::new(test, specimen("healthy"), |_| None).await
+    }
+
+    /// Runs the binary with nothing in its environment but this server's kubeconfig.
+    async fn run(&self, args: &[&str]) -> Ran {
+        let began = Instant::now();
+        let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_kubectl-cert"))
+            .args(args)
+            .args(["--now", NOW])
+            .env_clear()
+            .env("HOME", &self.home.path)
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(Duration::from_mins(1), run).await.expect("an end within a minute").unwrap();
+        Ran::new(output, began.elapsed())
+    }
+
+    /// `GET path` of every request, in order of arrival.
+    fn paths(&self) -> Vec<String> {
+        self.server.seen().iter().map(|seen| seen.path.clone()).collect()
+    }
+}
+
+/// What a run left behind.
+struct Ran {
+    stdout: String,
+    stderr: String,
+    code: Option<i32>,
+    took: Duration,
+}
+
+impl Ran {
+    fn new(output: Output, took: Duration) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code(), took }
+    }
+
+    /// Fails unless both hold: the exit code, and every text in what was printed, however it is wrapped.
+    #[track_caller]
+    fn expect(&self, code: i32, texts: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self}");
+        let said = flat(&format!("{} {}", self.stdout, self.stderr));
+        for text in texts {
+            assert!(said.contains(text), "no {text:?} in {self}");
+        }
+    }
+}
+
+/// One line with single blanks: where a text is wrapped does not matter.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "exit {:?}\n--- stdout\n{}--- stderr\n{}---", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// The objects of a file of `tests/specimens`.
+fn specimen(name: &str) -> Vec<Value> {
+    let path = format!("{}/tests/specimens/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let list: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    list["items"].as_array().unwrap().clone()
+}
+
+/// The path of an object's collection, as the API has it.
+fn collection(object: &Value) -> String {
+    let api_version = object["apiVersion"].as_str().unwrap();
+    let kind = Kind::from_api(api_version, object["kind"].as_str().unwrap()).unwrap();
+    let base = if api_version == "v1" { "/api/v1".to_owned() } else { format!("/apis/{api_version}") };
+    match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => format!("{base}/namespaces/{namespace}/{}", kind.plural()),
+        None => format!("{base}/{}", kind.plural()),
+    }
+}
+
+fn answer(objects: &[Value], seen: &Seen) -> Reply {
+    let (path, query) = seen.path.split_once('?').unwrap_or((&seen.path, ""));
+    for object in objects {
+        let place = collection(object);
+        if path == format!("{place}/{}", object["metadata"]["name"].as_str().unwrap()) {
+            return Reply::ok(&object.to_string());
+        }
+    }
+    let (rest, last) = path.rsplit_once('/').unwrap();
+    let is_collection = PLURALS.contains(&last);
+    if !is_collection {
+        let plural = rest.rsplit('/').next().unwrap();
+        let group =
+            path.strip_prefix("/apis/").and_then(|path| path.split('/').next()).map(|group| format!(".{group}"));
+        return status(404, "NotFound", &format!("{plural}{} \"{last}\" not found", group.unwrap_or_default()));
+    }
+    let items: Vec<_> = objects
+        .iter()
+        .filter(|object| {
+            let place = collection(object);
+            place == path
+                || place.rsplit_once("/namespaces/").is_some_and(|(base, rest)| {
+                    rest.split_once('/').is_some_and(|(_, plural)| format!("{base}/{plural}") == path)
+                })
+        })
+        .filter(|object| selected(object, query))
+        .cloned()
+        .collect();
+    list(&items, None)
+}
+
+/// The collections that this server has.
+const PLURALS: [&str; 16] = [
+    "certificates",
+    "certificaterequests",
+    "orders",
+    "challenges",
+    "issuers",
+    "clusterissuers",
+    "secrets",
+    "events",
+    "pods",
+    "services",
+    "ingresses",
+    "ingressclasses",
+    "httproutes",
+    "gateways",
+    "deployments",
+    "leases",
+];
+
+/// Whether an object fits the field selector of an event list; label selectors fit nothing here.
+fn selected(object: &Value, query: &str) -> bool {
+    let query = query.replace("%3D", "=").replace("%2C", ",");
+    if query.contains("labelSelector") {
+        return false;
+    }
+    let Some((_, fields)) = query.split_once("fieldSelector=") else { return true };
+    fields.split('&').next().unwrap().split(',').all(|field| {
+        let (name, value) = field.split_once('=').unwrap();
+        object.pointer(&format!("/{}", name.replace('.', "/"))).and_then(Value::as_str) == Some(value)
+    })
+}
+
+fn list(items: &[Value], more: Option<&str>) -> Reply {
+    Reply::ok(&json!({"kind": "List", "apiVersion": "v1", "metadata": {"continue": more.unwrap_or_default()}, "items": items}).to_string())
+}
+
+fn status(code: u16, reason: &str, message: &str) -> Reply {
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message});
+    Reply::status(code, &body.to_string())
+}
+
+/// A refusal in the API server's words.
+fn forbidden(seen: &Seen) -> Reply {
+    status(403, "Forbidden", &format!("{} is forbidden: User \"viewer\" cannot do that", seen.path))
+}
+
+/// A Certificate like that of the specimen, under another name.
+fn certificate(name: &str) -> Value {
+    let mut certificate = specimen("healthy").into_iter().find(|object| object["kind"] == "Certificate").unwrap();
+    certificate["metadata"]["name"] = json!(name);
+    certificate["metadata"]["uid"] = json!(format!("uid-of-{name}"));
+    certificate
+}
+
+#[tokio::test]
+async fn a_healthy_chain_takes_ten_requests_and_two_waves_at_most() {
+    let world = Scripted::healthy("budget").await;
+    for reach in [Reach::Causes, Reach::Chain] {
+        let session = open(&Flags::default(), &world.home.env(), Stdin::NotATerminal, quiet()).await.unwrap();
+        let mut gather = Gather::new(&session, NOW.parse().unwrap());
+        let subject = ObjRef::new(Kind::Certificate, Some("shop"), "web");
+        let before = world.paths().len();
+        gather.follow(&[subject], reach).await.unwrap();
+        let paths = world.paths().split_off(before);
+        assert!(gather.waves <= 2, "{reach:?}: {} waves: {paths:#?}", gather.waves);
+        assert!(paths.len() <= 10, "{reach:?}: {} requests: {paths:#?}", paths.len());
+        assert_eq!(gather.requests, paths.len(), "{reach:?}: its own count is right");
+    }
+}
+
+#[tokio::test]
+async fn one_certificate_is_shown_without_a_list_of_any_kind() {
+    for command in ["status", "diagnose"] {
+        let world = Scripted::healthy(&format!("no-list-{command}")).await;
+        let ran = world.run(&[command, "web", "-n", "shop"]).await;
+        ran.expect(0, &["Certificate shop/web"]);
+        let paths = world.paths();
+        assert!(paths.len() <= 10, "{command}: {paths:#?}");
+        let whole = |path: &&String| {
+            let (place, query) = path.split_once('?').unwrap_or((path, ""));
+            PLURALS.iter().any(|plural| place.ends_with(&format!("/{plural}"))) && !query.contains("Selector=")
+        };
+        assert_eq!(paths.iter().find(whole), None, "{command}: a list without a selector");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_may_not_be_seen_is_refused_in_kubectls_words() {
+    let world = Scripted::new("forbidden", specimen("healthy"), |seen| Some(forbidden(seen))).await;
+    for args in [&["status", "web", "-n", "shop"][..], &["diagnose", "web", "-n", "shop"], &["status", "-n", "shop"]] {
+        let ran = world.run(args).await;
+        ran.expect(2, &[]);
+        // The server's own words, or whose permission is missing.
+        let told = ["Error from server (Forbidden): ", "no permission to get certificates.cert-manager.io"];
+        assert!(told.iter().any(|words| ran.stderr.contains(words)), "{args:?}: {ran}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_without_cert_manager_is_told_from_one_without_the_certificate() {
+    let absent =
+        |seen: &Seen| seen.path.contains("cert-manager.io").then(|| Reply::status(404, "404 page not found\n"));
+    let world = Scripted::new("no-crds", vec![], absent).await;
+    for args in [
+        &["status", "web"][..],
+        &["status"],
+        &["diagnose", "web"],
+        &["diagnose"],
+        &["diagnose", "clusterissuer/letsencrypt"],
+        &["renew", "web"],
+    ] {
+        let ran = world.run(args).await;
+        ran.expect(2, &["the server doesn't serve", "CustomResourceDefinitions are not installed"]);
+    }
+    let world = Scripted::new("no-certificate", vec![], |_| None).await;
+    let ran = world.run(&["status", "web", "-n", "shop"]).await;
+    ran.expect(2, &["Error from server (NotFound): certificates.cert-manager.io \"web\" not found"]);
+}
+
+/// Answers a list of certificates in pages: `pages[0]` first, then by the number in the continue token.
+fn paged(seen: &Seen, pages: &[Reply]) -> Option<Reply> {
+    let (path, query) = seen.path.split_once('?')?;
+    if !path.ends_with("/certificates") {
+        return None;
+    }
+    let page = query.split_once("continue=page").map_or(0, |(_, rest)| rest[..1].parse().unwrap());
+    Some(pages[page].clone())
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page() {
+    let pages = [
+        list(&[certificate("a")], Some("page1")),
+        list(&[certificate("b")], Some("page2")),
+        list(&[certificate("c")], None),
+    ];
+    let world = Scripted::new("pages", vec![], move |seen| paged(seen, &pages)).await;
+    let ran = world.run(&["status", "-n", "shop", "-o", "name"]).await;
+    ran.expect(0, &[]);
+    assert_eq!(ran.stdout.lines().count(), 3, "{ran}");
+    assert!(world.paths().iter().all(|path| path.contains("limit=500")), "{:?}", world.paths());
+}
+
+#[tokio::test]
+async fn a_busy_server_is_asked_again_after_the_time_it_names() {
+    let pages = [list(&[certificate("a")], Some("page1")), list(&[certificate("b")], None)];
+    let busy = std::sync::atomic::AtomicUsize::new(0);
+    let world = Scripted::new("busy", vec![], move |seen| {
+        let late = seen.path.contains("continue=page1") && busy.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2;
+        if late {
+            return Some(status(429, "TooManyRequests", "please try again later").with("retry-after", "1"));
+        }
+        paged(seen, &pages)
+    })
+    .await;
+    let ran = world.run(&["status", "-n", "shop", "-o", "name"]).await;
+    ran.expect(0, &[]);
+    assert_eq!(ran.stdout.lines().count(), 2, "{ran}");
+    assert!(ran.took >= Duration::from_secs(2), "it waited twice: {:?}", ran.took);
+}
+
+#[tokio::test]
+async fn a_server_that_stays_busy_is_given_up_with_its_own_words() {
+    let world = Scripted::new("too-busy", vec![], |seen| {
+        seen.path.contains("/certificates").then(|| status(429, "TooManyRequests", "please try again later"))
+    })
+    .await;
+    let ran = world.run(&["status", "-n", "shop"]).await;
+    ran.expect(2, &["Error from server (TooManyRequests): please try again later"]);
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_half_way_through_a_list_is_told_and_no_half_list_is_shown_as_whole() {
+    for command in [&["status", "-n", "shop"][..], &["diagnose", "-n", "shop"]] {
+        let pages = [list(&[certificate("a")], Some("page1")), Reply::Half];
+        let world = Scripted::new(&format!("half-{}", command[0]), vec![], move |seen| paged(seen, &pages)).await;
+        let ran = world.run(command).await;
+        // A diagnosis may go on with what it has, but must say what is missing.
+        assert!(ran.code == Some(2) || ran.stdout.contains("Not seen"), "{command:?}: {ran}");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            said.contains("certificates") || said.contains("Unable to connect to the server"),
+            "{command:?}: {ran}"
+        );
+        assert!(ran.took < Duration::from_secs(20), "{:?}", ran.took);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_server_is_left_after_the_request_timeout() {
+    let world = Scripted::new("slow", vec![], |_| Some(Reply::Silence)).await;
+    for command in [&["status", "web"][..], &["status"], &["diagnose", "web"], &["diagnose"], &["renew", "web"]] {
+        let ran = world.run(&[command, &["--request-timeout", "1s"]].concat()).await;
+        ran.expect(2, &["Unable to connect to the server: no answer from 127.0.0.1:", "within 1s"]);
+        assert!(ran.took < Duration::from_secs(15), "{command:?}: {:?}", ran.took);
+    }
+}
+
+#[tokio::test]
+async fn one_slow_question_does_not_lose_the_answers_to_the_others() {
+    let world = Scripted::new("one-slow", specimen("healthy"), |seen| {
+        seen.path.contains("/secrets/").then_some(Reply::Silence)
+    })
+    .await;
+    let ran = world.run(&["diagnose", "web", "-n", "shop", "--request-timeout", "1s"]).await;
+    ran.expect(0, &["Certificate shop/web", "secrets", "no answer"]);
+}
+
+#[tokio::test]
+async fn an_expired_login_is_told_once() {
+    let world = Scripted::new("unauthorized", vec![], |_| Some(status(401, "Unauthorized", "Unauthorized"))).await;
+    for command in [&["status", "web"][..], &["status"], &["diagnose", "web"], &["diagnose"], &["renew", "web"]] {
+        let ran = world.run(command).await;
+        ran.expect(2, &["error: You must be logged in to the server (Unauthorized)"]);
+        assert_eq!(ran.stderr.matches("You must be logged in").count(), 1, "{command:?}: {ran}");
+    }
+}
+
+#[tokio::test]
+async fn near_names_and_other_namespaces_are_offered() {
+    let mut elsewhere = certificate("api");
+    elsewhere["metadata"]["namespace"] = json!("pay");
+    let world = Scripted::new("near", vec![certificate("web"), elsewhere], |_| None).await;
+    for command in ["status", "diagnose", "renew"] {
+        let ran = world.run(&[command, "wep", "-n", "shop"]).await;
+        ran.expect(2, &["certificates.cert-manager.io \"wep\" not found"]);
+    }
+    for command in ["status", "diagnose"] {
+        world.run(&[command, "wep", "-n", "shop"]).await.expect(2, &["did you mean web?"]);
+        world.run(&[command, "api", "-n", "shop"]).await.expect(2, &["it exists in namespace pay"]);
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_that_holds_nothing_is_no_error() {
+    let world = Scripted::new("empty", vec![], |_| None).await;
+    world.run(&["status", "-n", "shop"]).await.expect(0, &["No resources found in shop namespace."]);
+    world.run(&["status", "-A"]).await.expect(0, &["No resources found"]);
+    world.run(&["diagnose", "-n", "shop"]).await.expect(0, &["nothing to diagnose"]);
+    world.run(&["renew", "--all", "-n", "shop"]).await.expect(0, &["No Certificates found in shop namespace."]);
+}
