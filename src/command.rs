@@ -23,7 +23,7 @@ use crate::cli::{Cli, Command};
 use crate::clock;
 use crate::connect::Flags;
 use crate::env::Env;
-use crate::render::Style;
+use crate::render::{Style, escape};
 
 /// What a command gets from the outside.
 pub struct Context<'c> {
@@ -66,10 +66,12 @@ impl Context<'_> {
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(Failure::Output)
     }
 
-    /// A line on standard error.
+    /// Words on standard error, safe to print whoever they are from.
     pub fn note(&mut self, text: &str) {
-        // Where standard error is closed there is nobody to tell.
-        let _ = writeln!(self.err, "{text}");
+        for line in text.lines() {
+            // Where standard error is closed there is nobody to tell.
+            let _ = writeln!(self.err, "{}", escape::line(line));
+        }
     }
 }
 

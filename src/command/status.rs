@@ -10,9 +10,9 @@ use crate::cli::{StatusArgs, StatusOutput};
 use crate::facts::Facts;
 use crate::inventory::{Inventory, Objects};
 use crate::objref::{Kind, ObjRef};
-use crate::render::status::{StatusReport, names, yaml};
+use crate::render::status::{StatusReport, names};
 use crate::render::table::{Columns, certificates};
-use crate::render::{json, tree};
+use crate::render::{json, tree, yaml};
 use crate::report::row::{Depth, Row, Urgency};
 use crate::report::tree::{Requests, Tree};
 use crate::source::cluster::{Breadth, Gather, Reach, Sweep, query};
@@ -59,7 +59,7 @@ fn table(args: &StatusArgs, context: &mut Context) -> Result<Exit, Failure> {
     let text = match args.output {
         StatusOutput::Table | StatusOutput::Wide => certificates(&rows, columns(args), now, &context.style),
         StatusOutput::Json => json::text(&StatusReport::of_rows(&rows, now)),
-        StatusOutput::Yaml => yaml(&StatusReport::of_rows(&rows, now)),
+        StatusOutput::Yaml => yaml::text(&StatusReport::of_rows(&rows, now)),
         StatusOutput::Name => names(&rows),
     };
     context.write(&text)?;
@@ -182,7 +182,7 @@ fn trees(args: &StatusArgs, named: &[Named], context: &mut Context) -> Result<Ex
             trees.iter().map(|shown| tree::text(shown, &context.style)).collect::<Vec<_>>().join("\n")
         }
         StatusOutput::Json => json::text(&StatusReport::of_trees(&trees, looked.now)),
-        StatusOutput::Yaml => yaml(&StatusReport::of_trees(&trees, looked.now)),
+        StatusOutput::Yaml => yaml::text(&StatusReport::of_trees(&trees, looked.now)),
         StatusOutput::Name => names(&rows),
     };
     context.write(&text)?;

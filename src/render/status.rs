@@ -148,9 +148,3 @@ pub fn names(rows: &[Row]) -> String {
     }
     out
 }
-
-/// Any of our documents as YAML.
-pub fn yaml<T: Serialize>(value: &T) -> String {
-    // Our own structs have string keys and no failing parts.
-    serde_saphyr::to_string(value).expect("our documents are YAML")
-}
