@@ -23,7 +23,7 @@ pub static GROUP_MISSING: Rule = Rule {
     summary: "issuerRef names a kind that cert-manager does not have, without its API group",
     doc: include_str!("../../../docs/rules/external-issuer-group-missing.md"),
     needs: &[Kind::Certificate, Kind::CertificateRequest],
-    explains: &[],
+    explains: &["issuer-not-found"],
     judge: group_missing,
 };
 
