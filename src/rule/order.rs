@@ -12,7 +12,7 @@ pub use solver::NO_SOLVER;
 
 use super::progress::renew;
 use super::request::failure::{self, Failure};
-use super::{Family, Judgement, Nature, Rule, Severity};
+use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
 use crate::api::{AcmeIssuer, AcmeState, Object};
 use crate::chain::{ChallengeNode, IssuerView, OrderNode};
 use crate::duration::human;
@@ -41,10 +41,10 @@ pub static GONE_AT_CA: Rule = Rule {
 };
 
 fn gone_at_ca(facts: &Facts) -> Judgement {
-    let Some(failure) = failure::of_order(facts) else { return Ok(vec![]) };
-    let is_about_order = failure.says_any(&["failed to retrieve order", "failed to fetch authorization"]);
-    if !failure.says_any(&["no order for id", "order not found"]) && !(is_about_order && failure.says_any(&[": 404 "]))
-    {
+    let failure = failure::of_order(facts).ok_or(Withheld::NotApplicable)?;
+    let unknown = failure.says_any(&["no order for id", "order not found"]);
+    let about_order = failure.says_any(&["failed to retrieve order", "failed to fetch authorization"]);
+    if !(unknown || about_order && failure.says_any(&[": 404 "])) {
         return Ok(vec![]);
     }
     let (why, evidence) = why_gone(facts);

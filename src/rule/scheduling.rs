@@ -51,7 +51,7 @@ fn blocked(facts: &Facts, challenge: &Challenge, rival: &Challenge) -> Finding {
     let name = &challenge.spec.dns_name;
     let theirs = rival.objref();
     let age = rival.created().map_or_else(|| "a while".to_owned(), |created| human(facts.since(created)));
-    let state = if rival.deleting_since().is_some() { "is being deleted and holds" } else { "has held" };
+    let state = if rival.deleting_since().is_some() { "is being deleted and has held" } else { "has held" };
     let reason = match rival.status.reason.as_str() {
         "" => "no words on it",
         words => words,
@@ -61,7 +61,7 @@ fn blocked(facts: &Facts, challenge: &Challenge, rival: &Challenge) -> Finding {
         .map_or_else(|| theirs.to_string(), |owner| format!("{} of {} {}", theirs, owner.kind, owner.name));
     SAME_NAME_ELSEWHERE
         .on(challenge.objref())
-        .says(format!("{} waits its turn: {theirs} {state} {name} since {age}", challenge.objref()))
+        .says(format!("{} waits its turn: {theirs} {state} {name} for {age}", challenge.objref()))
         .evidence(Witness::Status(Kind::Challenge, "processing"), "false, and no state: not started yet")
         .evidence(Witness::Computed, format!("{owner} has the same name and type and is being worked on"))
         .evidence(Witness::Status(Kind::Challenge, "reason"), format!("of the other one: {reason}"))
@@ -213,28 +213,30 @@ fn stuck_deleting(facts: &Facts) -> Judgement {
         let ours = [annotation::CHALLENGE_FINALIZER, annotation::CHALLENGE_FINALIZER_LEGACY];
         let held: Vec<_> =
             challenge.finalizers().iter().filter(|name| ours.contains(&name.as_str())).cloned().collect();
-        (!held.is_empty()).then(|| stuck(facts, challenge, &held, human(facts.since(since))))
+        (!held.is_empty()).then(|| stuck(facts, challenge, &held, &human(facts.since(since))))
     });
     Ok(findings.collect())
 }
 
-fn stuck(facts: &Facts, challenge: &Challenge, held: &[String], age: String) -> Finding {
+fn stuck(facts: &Facts, challenge: &Challenge, held: &[String], age: &str) -> Finding {
     let said =
         facts.fresh_event(challenge, "CleanUpError", challenge.created()).and_then(|event| event.message.as_deref());
     let installation = facts.installation();
     let dead = installation.of_component(Component::Controller).find(|workload| workload.available() == 0);
     let why = if let Some(workload) = dead {
         format!("cert-manager does not run ({} has no Pod available)", workload.deployment.objref())
+    } else if facts.chain.issuer.is_absent() || said.is_some_and(tells_of_a_lost_issuer) {
+        format!("its {} is gone, with the credentials for the clean-up", issuer_words(challenge))
     } else if said.is_some() {
         "the clean-up fails".to_owned()
-    } else if facts.chain.issuer.is_absent() {
-        format!("its {} is gone, with the credentials for the clean-up", issuer_words(challenge))
     } else {
         "cert-manager does not finish the clean-up, or is not there any more".to_owned()
     };
     let objref = challenge.objref();
-    let mut finding =
-        STUCK_DELETING.on(objref.clone()).says(format!("{objref} is being deleted since {age}: {why}")).evidence(
+    let mut finding = STUCK_DELETING
+        .on(objref.clone())
+        .says(format!("{objref} has been waiting {age} to be deleted: {why}"))
+        .evidence(
             Witness::Metadata(Kind::Challenge),
             format!("deletionTimestamp {age} ago, finalizers {}", held.join(", ")),
         );
@@ -270,6 +272,11 @@ fn stuck(facts: &Facts, challenge: &Challenge, held: &[String], age: String) -> 
         ))),
         ChallengeType::Http01 | ChallengeType::Unknown(_) => finding,
     }
+}
+
+/// Whether the words are `... issuer.cert-manager.io "x" not found`, or the like for cluster issuers.
+fn tells_of_a_lost_issuer(words: &str) -> bool {
+    words.contains("issuer.cert-manager.io") && words.contains("not found")
 }
 
 fn issuer_words(challenge: &Challenge) -> String {

@@ -2,7 +2,7 @@
 
 use super::progress::renew;
 use super::request::failure::{self, Failure};
-use super::{Family, Judgement, Nature, Rule, Severity};
+use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
 use crate::api::issuer::VaultIssuer;
 use crate::api::{CertificateConditionType, CertificateReason, Object, RequestConditionType, RequestReason};
 use crate::chain::IssuerView;
@@ -98,7 +98,7 @@ pub static VAULT_WRONG_PATH: Rule = Rule {
 };
 
 fn vault_wrong_path(facts: &Facts) -> Judgement {
-    let Some(failure) = vault_failure(facts) else { return Ok(vec![]) };
+    let failure = vault_failure(facts).ok_or(Withheld::NotApplicable)?;
     let role = after(&failure.words, "unknown role: ");
     let (why, fix) = if failure.says_any(&["unknown role"]) {
         let role = role.unwrap_or_else(|| "of that name".into());
@@ -216,7 +216,7 @@ pub static VAULT_ROLE_REFUSES: Rule = Rule {
 };
 
 fn vault_role_refuses(facts: &Facts) -> Judgement {
-    let Some(failure) = vault_failure(facts) else { return Ok(vec![]) };
+    let failure = vault_failure(facts).ok_or(Withheld::NotApplicable)?;
     let (mount, role) =
         vault(facts).map_or(("MOUNT".to_owned(), "ROLE".to_owned()), |vault| mount_and_role(&vault.path));
     let of_role = if role == "ROLE" { "the Vault role".to_owned() } else { format!("the Vault role {role}") };
@@ -294,7 +294,7 @@ fn venafi_request(facts: &Facts) -> Judgement {
         VENAFI_REQUEST
             .on(request.objref())
             .says(format!(
-                "the Venafi server keeps {} pending since {age}: it waits for an approval there",
+                "the Venafi server keeps {} pending for {age}: it waits for an approval there",
                 request.objref()
             ))
             .evidence(Witness::Condition(Kind::CertificateRequest, "Ready"), &ready.message)
@@ -314,8 +314,9 @@ fn venafi_failed(facts: &Facts, failure: Failure) -> Option<Finding> {
         (format!("the annotation {CUSTOM_FIELDS} cannot be used: {}", json_words(facts)), fix)
     } else if failure.says_any(&server) && failure.says_any(&["failed to request"]) {
         let zone = venafi_zone(facts).map_or_else(|| "its zone".to_owned(), |zone| format!("zone {zone}"));
-        let fix = Fix::manual(format!("change the policy of {zone}, or the Certificate's spec to what it allows"));
-        (format!("the Venafi server does not take the request: the policy of {zone} is against it"), fix)
+        let fix =
+            Fix::manual(format!("change what its words object to: the policy of {zone}, or the Certificate's spec"));
+        (format!("the Venafi server does not take the request in {zone}: see its words"), fix)
     } else if failure.says_any(&server) && failure.says_any(&["failed to obtain", "failed to retrieve"]) {
         let fix = Fix::manual("look the request up at the server: it was rejected, withdrawn or failed there");
         ("the Venafi server took the request and gives no certificate for it".to_owned(), fix)

@@ -9,6 +9,7 @@ use crate::engine::backoff::{BackOff, next_attempt};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::Kind;
+use crate::rule::Withheld;
 use crate::rule::request::failure::{self, Failure};
 
 pub static RATE_LIMITED: Rule = Rule {
@@ -26,7 +27,7 @@ pub static RATE_LIMITED: Rule = Rule {
 };
 
 fn rate_limited(facts: &Facts) -> Judgement {
-    let Some(failure) = failure::of_order(facts) else { return Ok(vec![]) };
+    let failure = failure::of_order(facts).ok_or(Withheld::NotApplicable)?;
     let Some(refusal) = RateLimit::parse(&failure.words) else { return Ok(vec![]) };
     let clocks = clocks(facts, &refusal);
     let until = match (refusal.retry_after, clocks.meeting()) {
@@ -46,7 +47,7 @@ fn what_counts(limit: &Limit) -> &'static str {
     match limit {
         Limit::ExactSet => {
             "Something had this set of names issued again and again: a Secret deleted by each release, several \
-             clusters, a Certificate made anew in CI. A renewal that follows ARI is exempt; this one is not."
+             clusters, a Certificate made anew in CI."
         }
         Limit::Domain(_) => "All certificates under the registered domain count together, whoever orders them.",
         Limit::NewOrders => "All orders of the account count, also those that fail.",
@@ -108,6 +109,9 @@ fn with_fixes(mut finding: Finding, facts: &Facts, refusal: &RateLimit, clocks: 
         (Meeting::Early { .. }, Some(date)) => {
             Some(format!("wait until {date}, then start the issuance by hand: that skips the back-off"))
         }
+        (Meeting::Late, Some(date)) if clocks.expires_first() => Some(format!(
+            "start the issuance by hand after {date}: cert-manager's own try comes too late for the certificate in use"
+        )),
         (Meeting::Late, Some(date)) => {
             Some(format!("nothing has to be done; to be sooner, start the issuance by hand after {date}"))
         }
@@ -162,25 +166,22 @@ pub static ZEROSSL_429: Rule = Rule {
 };
 
 fn zerossl_429(facts: &Facts) -> Judgement {
-    let Some(failure) = failure::of_order(facts).filter(is_bare_429).or_else(|| of_challenge(facts)) else {
-        return Ok(vec![]);
-    };
+    let failure =
+        failure::of_order(facts).filter(is_bare_429).or_else(|| of_challenge(facts)).ok_or(Withheld::NotApplicable)?;
     let zerossl = ca_host(facts)
         .or_else(|| acme(facts).map(|acme| acme.server.clone()))
         .is_some_and(|host| host.contains("zerossl"));
     let ca = if zerossl { "ZeroSSL" } else { "the CA" };
-    let names =
-        facts.order().map(|node| node.order.spec.dns_names.len() + node.order.spec.ip_addresses.len()).unwrap_or(0);
+    let names = facts.order().map_or(0, |node| node.order.spec.dns_names.len() + node.order.spec.ip_addresses.len());
     let count = if names > 1 { format!(" ({names} names)") } else { String::new() };
     let finding = ZEROSSL_429
         .on(failure.object)
         .says(format!("{ca} answered 429 Too Many Requests while the order was worked on{count}"))
         .evidence(failure.witness, failure.words);
-    Ok(vec![
-        with_renewal(finding, facts)
-            .fix(Fix::manual("put fewer names into one Certificate"))
-            .fix(Fix::manual("start the controller with a lower --max-concurrent-challenges, such as 2")),
-    ])
+    let finding = finding
+        .fix(Fix::manual("put fewer names into one Certificate"))
+        .fix(Fix::manual("start the controller with a lower --max-concurrent-challenges, such as 2"));
+    Ok(vec![with_renewal(finding, facts)])
 }
 
 /// Whether the words hold the status 429 and no ACME problem type.

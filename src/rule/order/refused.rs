@@ -6,6 +6,7 @@ use crate::engine::Stage;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
+use crate::rule::Withheld;
 use crate::rule::request::failure;
 
 pub static IDENTIFIER_REJECTED: Rule = Rule {
@@ -34,34 +35,33 @@ const REJECTED: [&str; 7] = [
 ];
 
 fn identifier_rejected(facts: &Facts) -> Judgement {
-    let Some(failure) = failure::of_order(facts).filter(|failure| failure.says_any(&REJECTED)) else {
-        return Ok(vec![]);
-    };
+    let failure =
+        failure::of_order(facts).filter(|failure| failure.says_any(&REJECTED)).ok_or(Withheld::NotApplicable)?;
     let all = names(facts);
-    let mut named: Vec<&str> = all.iter().map(String::as_str).filter(|name| holds_name(&failure.words, name)).collect();
-    if named.is_empty() {
-        named = all.iter().map(String::as_str).filter(|name| why_never(name).is_some()).collect();
+    let mut culprits: Vec<&str> =
+        all.iter().map(String::as_str).filter(|name| holds_name(&failure.words, name)).collect();
+    if culprits.is_empty() {
+        culprits = all.iter().map(String::as_str).filter(|name| why_never(name).is_some()).collect();
     }
-    let who = match named.as_slice() {
+    let who = match culprits.as_slice() {
         [] => "a name of this order".to_owned(),
         names => names.join(", "),
     };
-    let why = named.iter().find_map(|name| why_never(name)).map_or_else(String::new, |why| format!(": {why}"));
-    let mut finding = IDENTIFIER_REJECTED
+    let why = culprits.iter().find_map(|name| why_never(name)).map_or_else(String::new, |why| format!(": {why}"));
+    let finding = IDENTIFIER_REJECTED
         .on(failure.object)
         .says(format!("the CA does not issue for {who}{why}"))
         .evidence(failure.witness, failure.words)
-        .evidence(Witness::Spec(Kind::Certificate, "dnsNames"), named.join(", "));
-    finding = finding.fix(match named.iter().any(|name| is_internal(name)) {
-        true => Fix::patch(
+        .evidence(Witness::Spec(Kind::Certificate, "dnsNames"), culprits.join(", "));
+    let fix = if culprits.iter().any(|name| is_internal(name)) {
+        Fix::patch(
             "take names inside the cluster from a CA issuer of your own; public CAs never sign them",
             "spec:\n  issuerRef:\n    kind: ClusterIssuer\n    name: internal-ca",
-        ),
-        false => {
-            Fix::manual(format!("take {who} out of the Certificate, or correct it; the change lifts the back-off"))
-        }
-    });
-    Ok(vec![with_renewal(finding, facts)])
+        )
+    } else {
+        Fix::manual(format!("take {who} out of the Certificate, or correct it; the change lifts the back-off"))
+    };
+    Ok(vec![with_renewal(finding.fix(fix), facts)])
 }
 
 /// Why no public CA can ever issue for a name, in a few words.
@@ -148,7 +148,7 @@ pub static FINALIZE_BAD_CSR: Rule = Rule {
 
 fn finalize_bad_csr(facts: &Facts) -> Judgement {
     let parts = ["error:badcsr", "error:badpublickey"];
-    let Some(failure) = failure::of_order(facts).filter(|failure| failure.says_any(&parts)) else { return Ok(vec![]) };
+    let failure = failure::of_order(facts).filter(|failure| failure.says_any(&parts)).ok_or(Withheld::NotApplicable)?;
     let suspect = suspect(facts);
     let why = suspect.as_ref().map_or_else(|| "see its words".to_owned(), |(why, _)| why.clone());
     let mut finding = FINALIZE_BAD_CSR
@@ -223,7 +223,7 @@ pub static PROFILE_REFUSED: Rule = Rule {
 const PROFILES: [&str; 3] = ["classic", "tlsserver", "shortlived"];
 
 fn profile_refused(facts: &Facts) -> Judgement {
-    let Some(failure) = failure::of_order(facts) else { return Ok(vec![]) };
+    let failure = failure::of_order(facts).ok_or(Withheld::NotApplicable)?;
     let none_at_all = failure.says_any(&["does not support profiles"]);
     let this_one =
         ["does not advertise a profile", "set of supported profiles", "error:invalidprofile", "unrecognized profile"];

@@ -61,6 +61,10 @@ fn undetermined(facts: &Facts) -> Judgement {
     }
 }
 
+/// What follows for the issuance.
+const STOPS: &str = "Without a solver for each of its names cert-manager makes no Challenge at all, and it does not look at the \
+                     Order again: after the cause is mended a new Order is needed.";
+
 /// A name that no solver can answer for, and why.
 struct Miss {
     name: String,
@@ -81,8 +85,8 @@ enum Why {
     Offers(String),
     /// Labels that a selector asks for and the Order does not have.
     Labels(Vec<(String, String)>),
-    /// Selectors that hold neither the name nor its zone.
-    Selector,
+    /// Selectors that hold neither the name nor its zone; the zone that one of them means, but spells with a star.
+    Selector(Option<String>),
     /// The solver fits, and the Order's annotations contradict it or each other.
     Annotations(NoChallenge),
 }
@@ -127,7 +131,7 @@ fn miss(order: &Order, acme: &AcmeIssuer, authorization: &Authorization, name: S
     } else if acme.solvers.iter().all(|solver| candidate(solver).methods.is_empty()) {
         Why::NoMethod
     } else if any(Mismatch::Names).is_some() || any(Mismatch::Zones).is_some() {
-        Why::Selector
+        Why::Selector(acme.solvers.iter().find_map(|solver| starred_zone(solver, &name)))
     } else if let Some(solver) = any(Mismatch::Labels) {
         Why::Labels(missing_labels(solver))
     } else if authorization.wildcard == Some(true) {
@@ -173,13 +177,18 @@ fn in_the_way(solver: &AcmeSolver, mismatch: Mismatch, name: &str, missing: &[(S
                 None => format!("dnsNames does not list {name}"),
             }
         }
-        Mismatch::Zones => match selector.dns_zones.iter().find_map(|zone| zone.strip_prefix("*.")) {
-            Some(zone) if name.ends_with(zone) => {
-                format!("dnsZones has *.{zone}, where the star is taken to the letter: write {zone}")
-            }
-            Some(_) | None => format!("{name} lies in none of dnsZones ({})", selector.dns_zones.join(", ")),
+        Mismatch::Zones => match starred_zone(solver, name) {
+            Some(zone) => format!("dnsZones has *.{zone}, where the star is taken to the letter: write {zone}"),
+            None => format!("{name} lies in none of dnsZones ({})", selector.dns_zones.join(", ")),
         },
     }
+}
+
+/// A zone of the solver that would hold the name, if it were written without its star.
+fn starred_zone(solver: &AcmeSolver, name: &str) -> Option<String> {
+    let zones = solver.selector.iter().flat_map(|selector| &selector.dns_zones);
+    let mut bare = zones.filter_map(|zone| zone.strip_prefix("*."));
+    bare.find(|zone| name == *zone || name.ends_with(&format!(".{zone}"))).map(str::to_owned)
 }
 
 fn finding(miss: &Miss, order: &Order, facts: &Facts, said: Option<&str>) -> Finding {
@@ -198,10 +207,10 @@ fn finding(miss: &Miss, order: &Order, facts: &Facts, said: Option<&str>) -> Fin
         Why::Labels(_) => {
             format!("no solver of {issuer} fits {name}: the selectors want labels that the Certificate has not")
         }
-        Why::Selector => format!("no solver of {issuer} fits {name}: every selector excludes it"),
+        Why::Selector(_) => format!("no solver of {issuer} fits {name}: every selector excludes it"),
         Why::Annotations(error) => format!("the annotations of the Certificate leave no solver for {name}: {error}"),
     };
-    let mut finding = NO_SOLVER.on(order.objref()).says(summary);
+    let mut finding = NO_SOLVER.on(order.objref()).says(summary).because(STOPS);
     if let Some(words) = said {
         finding = finding.evidence(Witness::Event(Kind::Order, "Solver".into()), words);
     }
@@ -247,10 +256,11 @@ fn fix(miss: &Miss, issuer: &str, facts: &Facts) -> Fix {
                 Err(_) => Fix::manual(format!("give the CertificateRequest the labels {}", pairs.join(", "))),
             }
         }
-        Why::Selector => Fix::patch(
+        Why::Selector(zone) => Fix::patch(
             format!("let a selector of {issuer} cover the name: a zone without a star, or no selector at all"),
             format!(
-                "spec:\n  acme:\n    solvers:\n    - selector:\n        dnsZones:\n        - {bare}\n      # the method of this solver as before"
+                "spec:\n  acme:\n    solvers:\n    - selector:\n        dnsZones:\n        - {}\n      # the method of this solver as before",
+                zone.as_deref().unwrap_or(bare)
             ),
         ),
         Why::Annotations(_) => Fix::manual(
@@ -265,6 +275,7 @@ fn unseen(order: &Order, facts: &Facts, words: &str) -> Finding {
     let finding = NO_SOLVER
         .on(order.objref())
         .says(format!("no solver of the issuer fits a name of this order ({})", names.join(", ")))
+        .because(STOPS)
         .evidence(Witness::Event(Kind::Order, "Solver".into()), words);
     let fix = match issuer_ref(facts) {
         Some(issuer) => Fix::command(
@@ -319,12 +330,12 @@ mod tests {
         }
     }
 
-    fn zones(zones: &[&str]) -> Option<Selector> {
-        Some(Selector { dns_zones: zones.iter().map(|zone| (*zone).to_owned()).collect(), ..Selector::default() })
+    fn zones(zones: &[&str]) -> Selector {
+        Selector { dns_zones: zones.iter().map(|zone| (*zone).to_owned()).collect(), ..Selector::default() }
     }
 
-    fn names(names: &[&str]) -> Option<Selector> {
-        Some(Selector { dns_names: names.iter().map(|name| (*name).to_owned()).collect(), ..Selector::default() })
+    fn names(names: &[&str]) -> Selector {
+        Selector { dns_names: names.iter().map(|name| (*name).to_owned()).collect(), ..Selector::default() }
     }
 
     /// An Order for www.shop.example.com that waits without Challenges.
@@ -344,14 +355,14 @@ mod tests {
             ("none", vec![], "has no solvers"),
             ("wrong depth", vec![AcmeSolver::default()], "wrong indentation"),
             ("labels", vec![solver(true, labels)], "labels that the Certificate has not"),
-            ("zone", vec![solver(true, zones(&["example.org"]))], "every selector excludes it"),
-            ("name", vec![solver(true, names(&["example.com"]))], "every selector excludes it"),
+            ("zone", vec![solver(true, Some(zones(&["example.org"])))], "every selector excludes it"),
+            ("name", vec![solver(true, Some(names(&["example.com"])))], "every selector excludes it"),
         ] {
             let judged = waiting(solvers);
             assert_eq!(judged.root(), Some("order-no-solver"), "{what}");
             assert!(judged.judge().headline.contains(part), "{what}: {}", judged.judge().headline);
         }
-        assert!(!waiting(vec![solver(true, zones(&["example.com"]))]).ids().contains(&"order-no-solver"));
+        assert!(!waiting(vec![solver(true, Some(zones(&["example.com"])))]).ids().contains(&"order-no-solver"));
     }
 
     #[test]
@@ -370,8 +381,10 @@ mod tests {
             "{}",
             http_only.judge().headline
         );
-        let starred =
-            wild(vec![solver(false, zones(&["*.example.com.br", "*.org"])), solver(false, names(&["example.com"]))]);
+        let starred = wild(vec![
+            solver(false, Some(zones(&["*.example.com.br", "*.org"]))),
+            solver(false, Some(names(&["example.com"]))),
+        ]);
         let report = starred.judge();
         let texts: Vec<_> = report.findings[0].evidence.iter().map(|evidence| evidence.text.as_str()).collect();
         assert!(texts[1].contains("example.com is not *.example.com"), "{texts:?}");
@@ -380,14 +393,14 @@ mod tests {
 
     #[test]
     fn a_star_in_a_zone_is_a_pitfall() {
-        let report = waiting(vec![solver(true, zones(&["*.example.com"]))]).judge();
+        let report = waiting(vec![solver(true, Some(zones(&["*.example.com"])))]).judge();
         assert!(report.findings[0].evidence[0].text.contains("the star is taken to the letter: write example.com"));
     }
 
     #[test]
     fn a_reused_authorization_may_offer_one_type_only() {
         let reused = waiting(vec![solver(true, None)]).broken(|objects| {
-            objects.order().status.authorizations[0].challenges.retain(|offer| offer.type_ == "dns-01")
+            objects.order().status.authorizations[0].challenges.retain(|offer| offer.type_ == "dns-01");
         });
         assert!(reused.judge().headline.contains("offers dns-01 only"), "{}", reused.judge().headline);
     }
@@ -401,6 +414,14 @@ mod tests {
         assert!(!young.ids().contains(&"order-no-solver"));
         let unseen = waiting(vec![]).broken(|objects| objects.cluster_issuers.clear());
         assert!(unseen.judge().withheld.iter().any(|withheld| withheld.rule.id == "order-no-solver"));
+    }
+
+    #[test]
+    fn an_order_with_challenges_has_found_its_solvers() {
+        let edited = Specimen::http01().later(2).broken(|objects| {
+            objects.cluster_issuer().spec.acme.as_mut().unwrap().solvers.clear();
+        });
+        assert!(!edited.ids().contains(&"order-no-solver"));
     }
 
     #[test]

@@ -84,3 +84,48 @@ fn of_certificate(facts: &Facts) -> Option<Failure> {
         words: words.to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{AcmeState, ConditionStatus};
+    use crate::chain::Chain;
+    use crate::facts::specimen::Specimen;
+    use crate::inventory::Inventory;
+
+    /// The words that the request and the Order are taken to have left.
+    fn words(specimen: &Specimen) -> (Option<String>, Option<String>) {
+        let inventory = Inventory::new(specimen.objects.clone());
+        let facts = Facts::new(&inventory, Chain::of(&inventory, &specimen.subject), specimen.now);
+        (of_request(&facts).map(|failure| failure.words), of_order(&facts).map(|failure| failure.words))
+    }
+
+    fn errored() -> Specimen {
+        Specimen::rejected().broken(|objects| {
+            objects.order().status.state = Some(AcmeState::Errored);
+            objects.order().status.reason = "the CA's words".into();
+        })
+    }
+
+    #[test]
+    fn the_deepest_words_are_taken() {
+        let (request, order) = words(&errored());
+        assert!(request.is_some_and(|words| words.contains("order is in \"invalid\" state")));
+        assert_eq!(order.as_deref(), Some("the CA's words"));
+        assert_eq!(words(&Specimen::rejected()).1, None, "an invalid Order says nothing");
+        assert_eq!(words(&Specimen::http01()), (None, None));
+    }
+
+    #[test]
+    fn words_of_the_issuance_before_are_left_out() {
+        let retried = errored().broken(|objects| {
+            let failed = objects.request().status.failure_time.clone();
+            let issuing = &mut objects.certificate().status.conditions[0];
+            issuing.status = ConditionStatus::True;
+            issuing.last_transition_time = failed.map(|time| {
+                k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time.0 + jiff::SignedDuration::from_secs(1))
+            });
+        });
+        assert_eq!(words(&retried), (None, None));
+    }
+}
