@@ -22,6 +22,8 @@ pub struct Program {
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     pub wall: Duration,
+    /// The shortest wall time: what it takes when nothing else runs.
+    pub best: Duration,
     /// User and system time together.
     pub processor: Duration,
     /// The largest resident set, in bytes.
@@ -58,13 +60,15 @@ impl Program {
     /// Runs it once to warm the caches, then `runs` times, and gives the medians.
     pub fn cost(&self, runs: usize, args: &[&str]) -> anyhow::Result<Cost> {
         self.once(args)?;
-        let mut costs = (0..runs).map(|_| self.once(args)).collect::<Result<Vec<_>, _>>()?;
-        let mut median = |key: fn(&Cost) -> u128| {
-            costs.sort_by_key(key);
-            costs[costs.len() / 2]
+        let costs = (0..runs).map(|_| self.once(args)).collect::<Result<Vec<_>, _>>()?;
+        let median = |key: fn(&Cost) -> u128| {
+            let mut sorted = costs.clone();
+            sorted.sort_by_key(key);
+            sorted[sorted.len() / 2]
         };
         let cost = Cost {
             wall: median(|cost| cost.wall.as_nanos()).wall,
+            best: costs.iter().map(|cost| cost.wall).min().unwrap_or_default(),
             processor: median(|cost| cost.processor.as_nanos()).processor,
             memory: median(|cost| u128::from(cost.memory)).memory,
         };
@@ -100,7 +104,7 @@ impl Program {
             bail!("GNU time says {usage:?}");
         };
         let processor = Duration::from_secs_f64(user.parse::<f64>()? + system.parse::<f64>()?);
-        Ok(Cost { wall, processor, memory: kilobytes.parse::<u64>()? * 1024 })
+        Ok(Cost { wall, best: wall, processor, memory: kilobytes.parse::<u64>()? * 1024 })
     }
 }
 

@@ -97,29 +97,25 @@ pub fn one_certificate(bench: &Bench, lab: &Lab, table: &mut Table) -> anyhow::R
                 let ours = bench.ours.cost(11, &args)?;
                 let asked = Asked::by(&bench.ours, &args, lab.audit_log())?;
                 let faster = ours.times_faster_than(&cmctl);
-                let figure = format!("`{command} NAME`, {what}, {place}");
-                let measured = format!("{}, 1/{faster:.0}, {} requests", ours.wall_words(), asked.requests());
-                let peer = format!("cmctl {}, {}", cmctl.wall_words(), cmctl.memory_words());
-                if namespace == "big" {
-                    table.goal(&figure, "1/20 of cmctl's time", &measured, &peer, faster >= 20.0);
-                } else {
-                    table.info(&figure, &measured, &peer);
-                }
-                table.goal(
-                    &figure,
-                    &format!("{} at most", megabytes(SMALL)),
-                    &ours.memory_words(),
-                    &peer,
-                    ours.memory <= SMALL,
-                );
                 let lists = asked.full_lists();
-                table.goal(
-                    &figure,
-                    "no full list",
-                    &format!("{} {}", lists.len(), lists.join(" ")),
-                    "",
-                    lists.is_empty(),
+                let figure = format!("`{command} NAME`, {what}, {place}");
+                let measured = format!(
+                    "{}, 1/{faster:.0}; {}; {} requests, {} full lists {}",
+                    ours.wall_words(),
+                    ours.memory_words(),
+                    asked.requests(),
+                    lists.len(),
+                    lists.join(" ")
                 );
+                let peer = format!("cmctl {}, {}", cmctl.wall_words(), cmctl.memory_words());
+                let slim = ours.memory <= SMALL && lists.is_empty();
+                let limits = format!("{} at most, no full list", megabytes(SMALL));
+                if namespace == "big" {
+                    let target = format!("1/20 of cmctl's time, {limits}");
+                    table.goal(&figure, &target, measured.trim_end(), &peer, slim && faster >= 20.0);
+                } else {
+                    table.goal(&figure, &limits, measured.trim_end(), &peer, slim);
+                }
             }
         }
     }

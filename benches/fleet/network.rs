@@ -25,7 +25,7 @@ pub fn measure(bench: &Bench, lab: &Lab, table: &mut Table) -> anyhow::Result<()
         let direct = program.cost(RUNS, &with(lab.kubeconfig()))?;
         let away = program.cost(RUNS, &with(&far))?;
         let asked = Asked::by(program, &with(&far), lab.audit_log())?;
-        let trips = away.wall.saturating_sub(direct.wall).as_secs_f64() / round_trip.as_secs_f64();
+        let trips = away.best.saturating_sub(direct.best).as_secs_f64() / round_trip.as_secs_f64();
         let words = format!(
             "{trips:.1} round trips, {} ({} requests, {} waves)",
             away.wall_words(),

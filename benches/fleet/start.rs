@@ -15,7 +15,7 @@ pub fn measure(bench: &Bench, table: &mut Table) -> anyhow::Result<()> {
     for (args, peer) in [
         (&["version", "--client"][..], format!("kubectl {}", kubectl.wall_words())),
         (&["explain"], String::new()),
-        (&["explain", "http01-wrong-answer"], String::new()),
+        (&["explain", "http01-wrong-body"], String::new()),
     ] {
         let cost = bench.ours.cost(RUNS, args)?;
         let figure = format!("`{}`", args.join(" "));
