@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::run::{Output, Running};
 
 /// The longest that one command of ours or of kubectl may take.
-const COMMAND: Duration = Duration::from_secs(60);
+const COMMAND: Duration = Duration::from_mins(1);
 
 /// A running control plane.
 pub struct Lab {
@@ -60,13 +60,14 @@ impl Lab {
     /// The lab that most tests share: all controllers and the standard ClusterIssuers. It ends with the test program.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Lab> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start("shared", &["--issuers"]))
+        SHARED.get_or_init(|| Self::start("shared", &["--issuers", "--audit"]))
     }
 
     /// A lab with other controllers, for one test at a time: they are restarted as each test wants them.
     pub fn steered() -> MutexGuard<'static, Self> {
         static STEERED: OnceLock<Mutex<Lab>> = OnceLock::new();
-        let lab = STEERED.get_or_init(|| Mutex::new(Self::start("steered", &["--issuers"])));
+        let lab =
+            STEERED.get_or_init(|| Mutex::new(Self::start("steered", &["--issuers", "--profiles=default,shortlived"])));
         // A test that failed while it held the lab says nothing about the next one.
         let lab = lab.lock().unwrap_or_else(PoisonError::into_inner);
         for well in ["front pass", "solver on", "dns pass"] {
@@ -122,11 +123,6 @@ impl Lab {
         Running::start(self.command(user, args)).output(COMMAND)
     }
 
-    /// Runs our program as admin.
-    pub fn cert(&self, args: &[&str]) -> Output {
-        self.cert_as("admin", args)
-    }
-
     /// Starts our program as admin and lets it run.
     pub fn cert_running(&self, args: &[&str]) -> Running {
         Running::start(self.command("admin", args))
@@ -151,12 +147,6 @@ impl Lab {
         let output = self.kubectl_with(args, "");
         assert_eq!(output.code, 0, "kubectl {args:?}: {}", output.stderr);
         output.stdout
-    }
-
-    /// Applies YAML on the server side.
-    pub fn apply(&self, yaml: &str) {
-        let output = self.kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], yaml);
-        assert_eq!(output.code, 0, "{}", output.stderr);
     }
 
     fn kubectl_with(&self, args: &[&str], stdin: &str) -> Output {
@@ -248,15 +238,10 @@ impl Place<'_> {
         list["items"].as_array().unwrap().clone()
     }
 
-    /// The names of all objects of a kind.
-    pub fn names(&self, kind: &str) -> Vec<String> {
-        self.all(kind).iter().map(|object| text_at(object, "/metadata/name").to_owned()).collect()
-    }
-
     /// Waits until a Certificate's condition has this status.
     pub fn until(&self, certificate: &str, condition: &str, status: &str) {
         let what = format!("Certificate {}/{certificate} to be {condition}={status}", self.namespace);
-        wait_for(&what, Duration::from_secs(60), || {
+        wait_for(&what, Duration::from_mins(1), || {
             self.find("certificate", certificate).filter(|object| condition_of(object, condition) == status)
         });
     }
@@ -264,7 +249,7 @@ impl Place<'_> {
     /// Waits until the first object of a kind fits.
     pub fn until_first(&self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let what = format!("a {kind} in {}", self.namespace);
-        wait_for(&what, Duration::from_secs(60), || self.all(kind).into_iter().next().filter(&fits))
+        wait_for(&what, Duration::from_mins(1), || self.all(kind).into_iter().next().filter(&fits))
     }
 }
 

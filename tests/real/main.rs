@@ -4,7 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod agreement;
+mod connection;
 mod diagnosis;
+mod follow;
 mod lab;
+mod rbac;
+mod renew;
 mod run;
 mod stages;

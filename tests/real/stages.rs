@@ -80,6 +80,33 @@ fn a_request_waits_for_approval_until_somebody_denies_it() {
 }
 
 #[test]
+fn a_request_waits_for_an_issuer_that_does_not_exist() {
+    let lab = Lab::steered();
+    lab.controllers_without(&[]);
+    let place = lab.place("no-issuer");
+    place.certificate("web", "no-issuer.example.com", "no-such-issuer");
+    request(&place, |request| reason_of(request) == "Pending");
+    let diagnosis = Diagnosis::of(&place, "web").expect("failing", "issuer");
+    diagnosis.because("issuer-not-found").output.says("no-such-issuer");
+}
+
+#[test]
+fn a_request_waits_for_an_issuer_that_is_not_ready() {
+    let lab = Lab::steered();
+    lab.controllers_without(&[]);
+    let place = lab.place("bad-issuer");
+    place.apply("apiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata: {name: ca}\nspec: {ca: {secretName: absent}}");
+    let issuer = "{kind: Issuer, name: ca}";
+    place.apply(&certificate_yaml("web", "[bad-issuer.example.com]", issuer, ""));
+    request(&place, |request| reason_of(request) == "Pending");
+    wait_for("the issuer's word", Duration::from_secs(30), || {
+        place.find("issuer", "ca").filter(|issuer| condition_of(issuer, "Ready") == "False")
+    });
+    let diagnosis = Diagnosis::of(&place, "web").expect("failing", "issuer");
+    diagnosis.because("ca-secret-missing").output.says("absent");
+}
+
+#[test]
 fn a_request_without_its_issuer_controller_waits_for_the_issuer() {
     let lab = Lab::steered();
     lab.controllers_without(&["certificaterequests-issuer-acme"]);
@@ -152,17 +179,6 @@ fn a_challenge_that_cannot_be_presented_stays_scheduled() {
     diagnosis.because("dns01-rfc2136-and-others").output.says("REFUSED");
 }
 
-/// An Issuer for Pebble that waits instead of checking.
-fn patient_issuer(lab: &Lab, name: &str, pause: &str) -> String {
-    let acme = &lab.ready.acme;
-    format!(
-        "apiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata: {{name: {name}}}\nspec:\n  acme:\n    server: {}\n    \
-         caBundle: {}\n    privateKeySecretRef: {{name: {name}-account}}\n    solvers:\n    - http01: {{ingress: \
-         {{ingressClassName: nginx}}}}\n      waitInsteadOfSelfCheck: {pause}\n",
-        acme.directory, acme.ca_bundle
-    )
-}
-
 #[test]
 fn a_self_check_that_does_not_pass_is_told_with_its_reason() {
     let lab = Lab::steered();
@@ -203,18 +219,19 @@ fn what_failed_is_named_by_its_depth_until_the_issuance_is_given_up() {
         request(place, |request| reason_of(request) == "Failed");
     }
     let failed = [
-        (&challenged, "challenge-failed", "http01-wrong-body", "Welcome to nginx!"),
         (&ordered, "order-failed", "order-identifier-rejected", "is a forbidden domain"),
         (&requested, "request-failed", "common-name-not-in-dns-names", "other.example.com"),
     ];
+    // What the CA said of the Challenge has a test of its own.
+    Diagnosis::of(&challenged, "web").expect("failing", "challenge-failed");
     for (place, stage, rule, words) in &failed {
         Diagnosis::of(place, "web").expect("failing", stage).because(rule).output.says(words);
     }
     lab.controllers_without(&[]);
     lab.cmd("front pass");
-    for (place, _, rule, _) in failed {
+    for place in [&challenged, &ordered, &requested] {
         place.until("web", ISSUING, "False");
-        let diagnosis = Diagnosis::of(place, "web").expect("failing", "back-off").because(rule);
+        let diagnosis = Diagnosis::of(place, "web").expect("failing", "back-off");
         // cert-manager's first back-off is an hour.
         let certificate = place.object("certificate", "web");
         let failed: Timestamp = text_at(&certificate, "/status/lastFailureTime").parse().unwrap();
