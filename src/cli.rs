@@ -19,11 +19,11 @@ pub struct Cli {
     pub connection: Connection,
 
     /// When to use colour
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = false)]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, help_heading = "Output and time")]
     pub color: ColourChoice,
 
     /// Judge everything as of this time instead of now
-    #[arg(long, global = true, value_name = "RFC3339")]
+    #[arg(long, global = true, value_name = "RFC3339", help_heading = "Output and time")]
     pub now: Option<jiff::Timestamp>,
 
     #[command(subcommand)]

@@ -14,6 +14,8 @@ pub mod version;
 mod watch;
 
 use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
@@ -34,6 +36,8 @@ pub struct Context<'c> {
     /// How the user called us, such as `kubectl cert`.
     pub program: String,
     pub flags: Flags,
+    /// Whether the API server sent a warning.
+    pub warned: Arc<AtomicBool>,
     pub stdin: &'c mut dyn Read,
     pub stdin_is_terminal: bool,
     pub stderr_is_terminal: bool,
@@ -77,14 +81,16 @@ impl Context<'_> {
 
 /// Runs the command of the command line.
 pub fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
-    match cli.command {
+    let exit = match cli.command {
+        Some(Command::Status(args)) => status::run(&args, context),
+        Some(Command::Renew(args)) => renew::run(&args, context),
         Some(Command::Diagnose(args)) => diagnose::run(&args, context),
         Some(Command::Explain(args)) => explain::run(&args, context),
         Some(Command::Version(args)) => version::run(&args, context),
-        Some(Command::Status(args)) => status::run(&args, context),
-        Some(Command::Renew(args)) => renew::run(&args, context),
         None => help(context),
-    }
+    }?;
+    let warned = cli.connection.warnings_as_errors && context.warned.load(Ordering::Relaxed);
+    Ok(if warned { exit.max(Exit::Bad) } else { exit })
 }
 
 /// Without a command: the help, on standard output, as kubectl does.

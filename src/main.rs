@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::FromArgMatches;
 use kubectl_cert::cli::{self, Cli};
@@ -75,6 +76,7 @@ fn run(cli: Cli, env: &Env, program: String) -> Exit {
         now: cli.now,
         program,
         flags: cli.connection.flags(),
+        warned: Arc::default(),
         stdin_is_terminal: stdin.is_terminal(),
         stderr_is_terminal: err.is_terminal(),
         stdin: &mut stdin,

@@ -15,14 +15,12 @@ use crate::engine::backoff::{BackOff, next_attempt};
 
 /// The stage of the issuance that `chain` is about, at `now`.
 pub fn position(chain: &Chain, now: Timestamp) -> Stage {
-    match chain.certificate.seen() {
-        Some(certificate) => of_certificate(chain, certificate, now),
-        None => {
-            let stage = chain.in_flight().map_or(Stage::Trigger, of_request);
-            // Without a Certificate (csi-driver, istio-csr) nobody stores it: whoever asked has taken it.
-            if stage == Stage::Issued { Stage::Settled { renewal: None } } else { stage }
-        }
+    if let Some(certificate) = chain.certificate.seen() {
+        return of_certificate(chain, certificate, now);
     }
+    let stage = chain.in_flight().map_or(Stage::Trigger, of_request);
+    // Without a Certificate (csi-driver, istio-csr) nobody stores it: whoever asked has taken it.
+    if stage == Stage::Issued { Stage::Settled { renewal: None } } else { stage }
 }
 
 fn of_certificate(chain: &Chain, certificate: &Certificate, now: Timestamp) -> Stage {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -105,7 +106,11 @@ pub fn subjects(looked: &Looked, named: &[Named]) -> Vec<ObjRef> {
 /// Opens the way to the cluster, as kubectl would.
 pub async fn open(context: &Context<'_>) -> Result<Session, Failure> {
     let stdin = if context.stdin_is_terminal { Stdin::Terminal } else { Stdin::NotATerminal };
-    let warnings: connect::WarningSink = Arc::new(crate::render::warning::print);
+    let warned = Arc::clone(&context.warned);
+    let warnings: connect::WarningSink = Arc::new(move |text: &str| {
+        warned.store(true, Ordering::Relaxed);
+        crate::render::warning::print(text);
+    });
     Ok(connect::open(&context.flags, context.env, stdin, warnings).await?)
 }
 

@@ -106,7 +106,7 @@ fn in_full_target(out: &mut String, report: &Report, target: &TargetReport, deta
     }
     for finding in &target.findings {
         out.push('\n');
-        finding_in_full(out, finding, style);
+        finding_in_full(out, finding, &target.headline, style);
     }
     if !target.folded.is_empty() {
         out.push('\n');
@@ -124,7 +124,7 @@ fn in_full_target(out: &mut String, report: &Report, target: &TargetReport, deta
     withheld(out, target, detail, style);
 }
 
-fn finding_in_full(out: &mut String, finding: &Finding, style: &Style) {
+fn finding_in_full(out: &mut String, finding: &Finding, headline: &str, style: &Style) {
     let tint = match finding.rule.severity {
         Severity::Error => Tint::Bad,
         Severity::Warning => Tint::Warn,
@@ -137,7 +137,10 @@ fn finding_in_full(out: &mut String, finding: &Finding, style: &Style) {
     };
     out.push_str(&style.tint(tint, &format!("{nature}: {}", finding.rule.id)));
     out.push_str(&format!(" ({}, {})\n", finding.rule.severity.id(), escape::line(&finding.object.to_string())));
-    prose::wrap(out, &escape::line(&finding.summary), 2, style.width);
+    // The headline has said it already.
+    if finding.summary != headline {
+        prose::wrap(out, &escape::line(&finding.summary), 2, style.width);
+    }
     if !finding.explanation.is_empty() {
         prose::wrap(out, &escape::line(&finding.explanation), 2, style.width);
     }
