@@ -10,7 +10,9 @@ pub fn run(args: &ExplainArgs, context: &mut Context) -> Result<Exit, Failure> {
         (None, ExplainOutput::Text) => rules::list(REGISTRY),
         (None, ExplainOutput::Json) => rules::list_json(REGISTRY),
         (Some(id), output) => {
-            let rule = by_id(id).ok_or_else(|| Failure::UnknownRule { id: id.clone(), near: near(id) })?;
+            // Ids are in lower case.
+            let lower = id.to_ascii_lowercase();
+            let rule = by_id(&lower).ok_or_else(|| Failure::UnknownRule { id: id.clone(), near: near(&lower) })?;
             match output {
                 ExplainOutput::Text => rules::page(rule, &context.program),
                 ExplainOutput::Json => rules::page_json(rule),

@@ -3,6 +3,7 @@
 use super::source::Looked;
 use super::{Context, Exit};
 use crate::chain::Chain;
+use crate::cli::target::DIAGNOSABLE;
 use crate::fact::Fact;
 use crate::facts::Facts;
 use crate::objref::ObjRef;
@@ -47,9 +48,14 @@ fn not_found(looked: &Looked, object: &ObjRef) -> String {
     if let Some(first) = elsewhere.first() {
         return format!("{words}; it exists in namespace {}: add -n {first}", elsewhere.join(", "));
     }
-    match near(looked, object).as_slice() {
-        [] => words,
-        near => format!("{words}; did you mean {}?", near.join(" or ")),
+    let (near, other_kinds) = (near(looked, object), of_other_kinds(looked, object));
+    match (near.is_empty(), other_kinds.is_empty()) {
+        (true, true) => words,
+        (false, true) => format!("{words}; did you mean {}?", near.join(" or ")),
+        (true, false) => format!("{words}; there is {}", other_kinds.join(", ")),
+        (false, false) => {
+            format!("{words}; did you mean {}? There is {}", near.join(" or "), other_kinds.join(", "))
+        }
     }
 }
 
@@ -61,15 +67,45 @@ fn known<'l>(looked: &'l Looked, object: &ObjRef) -> impl Iterator<Item = (&'l s
     looked.inventory.names(kind).chain(others)
 }
 
-/// Up to three names of the same place that are a few letters away.
+/// Up to three names that are a few letters away: of the same place, or else of any.
 fn near(looked: &Looked, object: &ObjRef) -> Vec<String> {
     let here = object.namespace.as_deref().unwrap_or_default();
-    let mut near: Vec<(usize, &str)> = known(looked, object)
-        .filter(|(namespace, _)| *namespace == here)
-        .map(|(_, name)| (strsim::damerau_levenshtein(name, &object.name), name))
-        .filter(|(distance, name)| *distance <= 2 || name.contains(&object.name) || object.name.contains(name))
+    let mut near: Vec<(usize, &str, &str)> = known(looked, object)
+        .map(|(namespace, name)| (strsim::damerau_levenshtein(name, &object.name), name, namespace))
+        .filter(|(distance, name, _)| *distance <= 2 || name.contains(&object.name) || object.name.contains(name))
         .collect();
     near.sort_unstable();
     near.dedup();
-    near.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
+    if near.iter().any(|(_, _, namespace)| *namespace == here) {
+        near.retain(|(_, _, namespace)| *namespace == here);
+    }
+    let say = |(_, name, namespace): (usize, &str, &str)| {
+        if namespace == here { name.to_owned() } else { format!("{name} in namespace {namespace}") }
+    };
+    near.into_iter().take(3).map(say).collect()
+}
+
+/// Up to three objects of other kinds with this very name, and how to ask for each; those of the same place come
+/// first.
+fn of_other_kinds(looked: &Looked, object: &ObjRef) -> Vec<String> {
+    let mut found: Vec<ObjRef> = DIAGNOSABLE
+        .into_iter()
+        .filter(|kind| *kind != object.kind)
+        .flat_map(|kind| {
+            let namespaces = looked.inventory.namespaces_of(kind, &object.name);
+            namespaces.into_iter().map(move |namespace| ObjRef::new(kind, Some(&namespace), &object.name))
+        })
+        .collect();
+    let is_elsewhere = |other: &ObjRef| other.namespace.is_some() && other.namespace != object.namespace;
+    found.sort_by_key(is_elsewhere);
+    let say = |other: &ObjRef| {
+        let article = if other.kind.word().starts_with(['I', 'O']) { "an" } else { "a" };
+        let (kind, name) = (other.kind, &other.name);
+        let place = match other.namespace.as_deref().filter(|_| is_elsewhere(other)) {
+            Some(namespace) => (format!(" in namespace {namespace}"), format!(" -n {namespace}")),
+            None => (String::new(), String::new()),
+        };
+        format!("{article} {kind} {name}{}: {}/{name}{}", place.0, kind.singular(), place.1)
+    };
+    found.iter().take(3).map(say).collect()
 }

@@ -25,15 +25,24 @@ pub fn report(report: &Report, detail: Detail, style: &Style) -> String {
         out.push_str(&tally(report));
         out.push('\n');
     }
+    let mut after_block = false;
     for target in &report.targets {
         let in_full = report.targets.len() == 1 || !is_quiet(target);
         match detail {
-            Detail::Short => one_line(&mut out, target, style),
-            Detail::Normal if !in_full => one_line(&mut out, target, style),
+            // For `grep` and the like: a line stays a line.
+            Detail::Short => one_line(&mut out, target, style, usize::MAX),
+            Detail::Normal if !in_full => {
+                if after_block {
+                    out.push('\n');
+                }
+                after_block = false;
+                one_line(&mut out, target, style, style.width);
+            }
             Detail::Normal | Detail::Wide => {
                 if report.targets.len() != 1 {
                     out.push('\n');
                 }
+                after_block = true;
                 in_full_target(&mut out, report, target, detail, style);
             }
         }
@@ -75,12 +84,13 @@ fn tint(verdict: Verdict) -> Tint {
     }
 }
 
-fn one_line(out: &mut String, target: &TargetReport, style: &Style) {
+fn one_line(out: &mut String, target: &TargetReport, style: &Style, width: usize) {
     let verdict = style.tint(tint(target.verdict), target.verdict.id());
-    let pad = " ".repeat(9usize.saturating_sub(target.verdict.id().len()));
     let id = target.findings.first().map(|finding| format!(" [{}]", finding.rule.id)).unwrap_or_default();
-    let object = escape::line(&target.object.to_string());
-    out.push_str(&format!("{verdict}{pad}{object}: {}{id}\n", escape::line(&target.headline)));
+    let words = format!("{}: {}{id}", escape::line(&target.object.to_string()), escape::line(&target.headline));
+    let mut line = String::new();
+    prose::hang(&mut line, &format!("{:<9}", target.verdict.id()), &words, 0, 9, width);
+    out.push_str(&line.replacen(target.verdict.id(), &verdict, 1));
 }
 
 fn in_full_target(out: &mut String, report: &Report, target: &TargetReport, detail: Detail, style: &Style) {

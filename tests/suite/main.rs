@@ -10,6 +10,7 @@ mod connect_session;
 mod connect_trouble;
 mod connect_world;
 mod dependencies;
+mod fixes;
 mod layers;
 mod outputs;
 mod permissions;

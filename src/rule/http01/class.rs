@@ -128,13 +128,19 @@ fn no_such_class<'i>(facts: &Facts<'i>, ingress: &Ingress) -> Option<Fault<'i>> 
         return None;
     }
     let classes: Vec<&'i IngressClass> = facts.inventory.ingress_classes.iter().collect();
-    let looked = !classes.is_empty() || facts.inventory.missing::<()>(Kind::IngressClass, None, None).is_absent();
-    if !looked {
+    let complete = facts.inventory.missing::<()>(Kind::IngressClass, None, None).is_absent();
+    if classes.is_empty() && !complete {
         return None;
     }
     let names: Vec<&'i str> = classes.iter().map(|class| class.name()).collect();
     let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let witness = Witness::Source;
+    // Saved objects may hold some of the classes only.
+    let nowhere = if complete {
+        "and there is no such IngressClass".to_owned()
+    } else {
+        format!("which is not among the IngressClasses in the source ({there})")
+    };
     let words = format!("IngressClasses there: {there}");
     let name = ingress.name();
     let by_field = ingress.spec.as_ref().and_then(|spec| spec.ingress_class_name.as_deref());
@@ -142,9 +148,16 @@ fn no_such_class<'i>(facts: &Facts<'i>, ingress: &Ingress) -> Option<Fault<'i>> 
         (_, None) => {
             let has_default = classes.iter().any(|class| is_default(class));
             (!has_default).then(|| Fault {
-                says: format!("the solver's Ingress {name} has no class, and no IngressClass is the default"),
-                why: "The solver names no class, so it is left to a default class, and there is none: no controller \
-                      takes the Ingress up."
+                says: if complete {
+                    format!("the solver's Ingress {name} has no class, and no IngressClass is the default")
+                } else {
+                    format!(
+                        "the solver's Ingress {name} has no class, and none of the IngressClasses in the source \
+                         ({there}) is the default"
+                    )
+                },
+                why: "The solver names no class, so it is left to a default class. Without one, no controller takes \
+                      the Ingress up."
                     .into(),
                 right: only(&names),
                 witness,
@@ -152,7 +165,7 @@ fn no_such_class<'i>(facts: &Facts<'i>, ingress: &Ingress) -> Option<Fault<'i>> 
             })
         }
         (Some(class), _) if !names.contains(&class) => Some(Fault {
-            says: format!("the solver's Ingress {name} asks for class {class}, and there is no such IngressClass"),
+            says: format!("the solver's Ingress {name} asks for class {class}, {nowhere}"),
             why: format!(
                 "No controller takes up an Ingress whose class does not exist.{}",
                 did_you_mean(class, &names)
@@ -179,8 +192,12 @@ fn no_such_class<'i>(facts: &Facts<'i>, ingress: &Ingress) -> Option<Fault<'i>> 
                 "the solver's Ingress {name} asks for class {class} by annotation, and no controller takes it up"
             ),
             why: format!(
-                "There is no IngressClass {class}, and no controller with that name in its own settings has written an \
-                 address.{}",
+                "{}, and no controller with that name in its own settings has written an address.{}",
+                if complete {
+                    format!("There is no IngressClass {class}")
+                } else {
+                    format!("IngressClass {class} is not in the source (which has {there})")
+                },
                 did_you_mean(class, &names)
             ),
             right: near(class, &names).or_else(|| only(&names)),
@@ -328,6 +345,8 @@ fn settings(ingress: &Http01Ingress) -> Vec<(&'static str, &str)> {
 mod tests {
     use super::super::staging::{no_answer, self_check};
     use crate::facts::specimen::Specimen;
+    use crate::inventory::{Answer, Scope};
+    use crate::objref::Kind;
 
     const NOT_FOUND: &str = "wrong status code '404', expected '200'";
 
@@ -359,6 +378,18 @@ mod tests {
         assert!(wrong.judge().findings[0].explanation.contains("There is an IngressClass nginx-public."));
         assert_eq!(self_check(NOT_FOUND).with(&classes(&[("nginx", false)])).ids(), ["http01-404"]);
         assert_eq!(self_check(NOT_FOUND).ids(), ["http01-404"], "nobody looked at the classes");
+    }
+
+    #[test]
+    fn only_a_complete_list_says_that_a_class_is_not_there() {
+        let saved = self_check(NOT_FOUND).with(&classes(&[("public", false)]));
+        let headline = saved.judge().headline;
+        assert!(headline.ends_with("which is not among the IngressClasses in the source (public)"), "{headline}");
+        let live = saved.broken(|objects| {
+            objects.coverage.record(Kind::IngressClass, Scope::Cluster, Answer::Complete);
+        });
+        let headline = live.judge().headline;
+        assert!(headline.ends_with("asks for class nginx, and there is no such IngressClass"), "{headline}");
     }
 
     #[test]

@@ -113,13 +113,14 @@ pub static REGISTRATION_FAILED: Rule = Rule {
 fn registration_failed(facts: &Facts) -> Judgement {
     let Some((complaint, acme, ca)) = complaint(facts, Fault::Other)? else { return Ok(vec![]) };
     let (words, server) = (complaint.words(), acme.server.as_str());
-    let (what, why, mend) = if says(words, &["no such host", "server misbehaving", "lookup "]) {
+    let refused = is_refusal(words);
+    let (what, why, mend) = if !refused && says(words, &["no such host", "server misbehaving", "lookup "]) {
         (
             format!("the cluster's DNS gives no address for {}", host(server)),
             "The controller looks the CA up with the cluster's DNS before it can talk to it. It tries again by itself.",
             "see whether the name resolves inside the cluster; mend CoreDNS or its upstream",
         )
-    } else if says(words, TLS) {
+    } else if !refused && says(words, TLS) {
         (
             format!("the controller does not trust who answers for {}", host(server)),
             "A public CA shows a certificate that everybody trusts, so something in between answers in its place, \
@@ -127,36 +128,52 @@ fn registration_failed(facts: &Facts) -> Judgement {
             "see whose certificate it is; exempt the CA's host from TLS inspection, or give the proxy's CA as \
              spec.acme.caBundle",
         )
-    } else if says(words, NETWORK) {
+    } else if !refused && says(words, NETWORK) {
         (
             format!("the controller gets no connection to {}", host(server)),
             "Nothing was asked of the CA yet: the connection itself fails. It tries again by itself.",
             "see whether the CA can be reached from inside the cluster; open the egress, or set HTTPS_PROXY for \
              the controller",
         )
-    } else if says(words, &["ratelimited", "too many"]) {
+    } else if refused && says(words, &["ratelimited", "too many"]) {
         (
             format!("{ca} limits new accounts and refuses this one for now"),
-            "A refusal is not tried again by itself, so the issuer stays as it is when the limit has passed.",
+            "cert-manager does not ask again after a refusal (status 4xx) until the issuer changes or the controller \
+             starts anew, so the issuer stays as it is when the limit has passed.",
             "see what the CA answers; wait until the limit has passed",
+        )
+    } else if refused {
+        (
+            format!("{ca} gave no account to {}", complaint.issuer),
+            "Without an account no order can be placed. cert-manager does not ask again after a refusal (status 4xx) \
+             until the issuer changes or the controller starts anew.",
+            "see whether the directory answers, and mend what the CA's words speak of",
         )
     } else {
         (
             format!("{ca} gave no account to {}", complaint.issuer),
-            "Without an account no order can be placed. A refusal (status 4xx) is not tried again by itself; \
-             other failures are.",
+            "Without an account no order can be placed. This is no refusal (status 4xx), so it tries again by itself.",
             "see what the directory answers",
         )
     };
-    Ok(vec![
-        complaint
-            .found(&REGISTRATION_FAILED)
-            .says(format!("{} has no ACME account: {what}", complaint.issuer))
-            .because(why)
-            .evidence(Witness::Spec(complaint.issuer.kind, "acme.server"), server)
-            .fix(Fix::command(mend, curl_inside(facts, server)))
-            .fix(Fix::command("then let the controller look at its issuers again", restart(facts))),
-    ])
+    let finding = complaint
+        .found(&REGISTRATION_FAILED)
+        .says(format!("{} has no ACME account: {what}", complaint.issuer))
+        .because(why)
+        .evidence(Witness::Spec(complaint.issuer.kind, "acme.server"), server)
+        .fix(Fix::command(mend, curl_inside(facts, server)));
+    Ok(vec![if refused {
+        finding.fix(Fix::command("then let the controller ask again, unless the issuer was changed", restart(facts)))
+    } else {
+        finding
+    }])
+}
+
+/// Whether the words are an answer with status 4xx, as in `429 urn:ietf:params:acme:error:rateLimited: ...`.
+fn is_refusal(words: &str) -> bool {
+    let status =
+        words.split_whitespace().find(|word| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit()));
+    status.is_some_and(|status| status.starts_with('4'))
 }
 
 pub static EMAIL_FORBIDDEN: Rule = Rule {
@@ -375,6 +392,24 @@ mod tests {
             assert_eq!(specimen.ids(), [id, "issuer-not-ready"], "{words}");
             let itself = specimen.about(Kind::ClusterIssuer, None, "letsencrypt");
             assert_eq!(itself.ids(), [id, "issuer-not-ready"], "{words}");
+        }
+    }
+
+    #[test]
+    fn a_restart_is_advised_only_where_nothing_is_tried_again() {
+        for (words, restart) in [
+            ("429 urn:ietf:params:acme:error:rateLimited: too many registrations", true),
+            ("403 urn:ietf:params:acme:error:unauthorized: lookup of the account timed out", true),
+            ("503 : ", false),
+            ("Get \"https://ca\": dial tcp: lookup ca on 10.96.0.10:53: no such host", false),
+            ("Get \"https://ca\": dial tcp 192.0.2.1:443: i/o timeout", false),
+        ] {
+            let finding = unregistered(words, |_| ()).judge().findings[0].clone();
+            assert_eq!(finding.rule.id, "acme-account-registration-failed", "{words}");
+            let again = finding.explanation.contains("tries again by itself");
+            let restarts = finding.fixes.iter().filter_map(|fix| fix.command.as_ref());
+            let restarts = restarts.filter(|command| command.contains("rollout restart")).count();
+            assert_eq!((again, restarts), (!restart, usize::from(restart)), "{words}");
         }
     }
 

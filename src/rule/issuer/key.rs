@@ -65,8 +65,7 @@ fn lost_or_shared(facts: &Facts) -> Judgement {
             let separate = json!({"spec": {"acme": {"privateKeySecretRef": {"name": format!("{}-account", account.issuer.name)}}}});
             finding
                 .says(format!(
-                    "{} and {twin} share the account key in Secret {}, but not the \
-                 CA",
+                    "{} and {twin} share the account key in Secret {}, but not the CA",
                     account.issuer, account.secret
                 ))
                 .because(
@@ -75,11 +74,7 @@ fn lost_or_shared(facts: &Facts) -> Judgement {
                 )
                 .evidence(
                     Witness::Spec(account.issuer.kind, "acme.privateKeySecretRef"),
-                    format!(
-                        "{} in \
-                 both",
-                        account.secret
-                    ),
+                    format!("{} in both", account.secret),
                 )
                 .fix(Fix::command("give this issuer a key of its own", patch(&account.issuer, &separate)))
         }

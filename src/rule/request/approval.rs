@@ -4,7 +4,7 @@ use super::{Family, Judgement, Nature, Rule, Severity};
 use crate::api::{CertificateRequest, Object, RequestConditionType};
 use crate::duration::human;
 use crate::facts::{Component, Facts};
-use crate::finding::{Fix, PROGRAM, Witness};
+use crate::finding::{Finding, Fix, Witness};
 use crate::inventory::last_seen;
 use crate::objref::{Kind, ObjRef};
 use crate::rule::Withheld;
@@ -72,7 +72,7 @@ fn never_approved(facts: &Facts) -> Judgement {
             "install approver-policy, or switch cert-manager's approver on again (helm value disableAutoApproval: false)",
         ));
     }
-    Ok(vec![finding.fix(approve(request))])
+    Ok(vec![by_hand(finding, request)])
 }
 
 fn bind_policy(request: &CertificateRequest) -> Fix {
@@ -101,11 +101,13 @@ fn requester(request: &CertificateRequest) -> &str {
     }
 }
 
-fn approve(request: &CertificateRequest) -> Fix {
-    Fix::command(
-        "or approve this one by hand; the next renewal will wait again",
-        format!("{PROGRAM} approve {}{}", request.name(), request.objref().namespace_flag()),
-    )
+/// The way out that always works, behind the fixes that last.
+fn by_hand(finding: Finding, request: &CertificateRequest) -> Finding {
+    let or = if finding.fixes.is_empty() { "" } else { "or " };
+    finding.fix(Fix::command(
+        format!("{or}approve this one by hand; the next renewal will wait again"),
+        format!("cmctl approve {}{}", request.name(), request.objref().namespace_flag()),
+    ))
 }
 
 /// The present request, if it waits for an approver for too long.
@@ -172,7 +174,7 @@ fn may_not_approve(facts: &Facts) -> Judgement {
             format!("approveSignerNames:\n- issuers.cert-manager.io/*\n- clusterissuers.cert-manager.io/*\n- {signer}"),
         ))
     };
-    Ok(vec![finding.fix(approve(request))])
+    Ok(vec![by_hand(finding, request)])
 }
 
 /// How an approver is known to be powerless.
@@ -291,6 +293,17 @@ mod tests {
         assert_eq!(undecided().root(), Some("request-never-approved"));
         assert!(!undecided().later(-2).ids().contains(&"request-never-approved"));
         assert!(!Specimen::http01().later(3).ids().contains(&"request-never-approved"));
+    }
+
+    #[test]
+    fn approval_by_hand_is_the_last_resort_or_the_only_one() {
+        let fixes = |specimen: &Specimen| specimen.judge().findings[0].fixes.clone();
+        let alone = fixes(&undecided());
+        assert_eq!(alone.len(), 1);
+        assert!(alone[0].title.starts_with("approve this one by hand"), "{}", alone[0].title);
+        assert_eq!(alone[0].command.as_deref(), Some("cmctl approve web-1 -n shop"));
+        let second = fixes(&undecided().with(&controller("--controllers=*,-certificaterequests-approver")));
+        assert!(second[1].title.starts_with("or approve this one by hand"), "{}", second[1].title);
     }
 
     #[test]
