@@ -141,7 +141,7 @@ fn position_in_registry(rule: &Rule) -> usize {
 }
 
 /// Everything that was refused or failed, each said once, in stable order.
-fn troubles(inventory: &Inventory) -> Vec<Gap> {
+pub fn troubles(inventory: &Inventory) -> Vec<Gap> {
     let answers = inventory.coverage.troubles().filter_map(|(_, _, answer)| match answer {
         Answer::Hidden(denial) => {
             Some(Gap { why: denial.to_string(), needs: format!("{} {}", denial.verb, denial.resource) })

@@ -49,13 +49,28 @@ impl Secret {
 }
 
 impl SecretValue {
-    /// From a value of `data`: base64, or else what stands in its place.
-    fn from_data(text: String) -> Self {
+    /// From a value of `data`: base64, or else what stands in its place. Some tools encode what they put there.
+    fn from_data(key: &str, text: String) -> Self {
         match STANDARD.decode(text.as_bytes()) {
+            Ok(bytes) if PEM_KEYS.contains(&key) && is_placeholder(&bytes) => Self::Elided(text),
             Ok(bytes) => Self::Bytes(Redacted::new(bytes)),
             Err(_) => Self::Elided(text),
         }
     }
+}
+
+/// Keys whose values are PEM.
+const PEM_KEYS: [&str; 3] = ["tls.key", "tls.crt", "ca.crt"];
+
+/// Whether bytes that should be PEM are a few printable words instead, such as `REDACTED` or `1704 bytes long`.
+fn is_placeholder(bytes: &[u8]) -> bool {
+    let is_short = bytes.len() < 64;
+    is_short
+        && std::str::from_utf8(bytes).is_ok_and(|words| {
+            let words = words.trim().to_ascii_lowercase();
+            let marks = ["redacted", "removed", "hidden", "elided", "masked", "omitted", "bytes long", "***"];
+            !words.contains("-----begin") && marks.iter().any(|mark| words.contains(mark))
+        })
 }
 
 impl fmt::Debug for SecretValue {
@@ -97,8 +112,15 @@ impl<'de> Deserialize<'de> for Secret {
         }
         let raw = Raw::deserialize(deserializer)?;
         let text = |(key, value): (String, Option<String>)| (key, value.unwrap_or_default());
-        let mut data: BTreeMap<_, _> =
-            raw.data.into_iter().map(text).map(|(key, value)| (key, SecretValue::from_data(value))).collect();
+        let mut data: BTreeMap<_, _> = raw
+            .data
+            .into_iter()
+            .map(text)
+            .map(|(key, value)| {
+                let value = SecretValue::from_data(&key, value);
+                (key, value)
+            })
+            .collect();
         for (key, value) in raw.string_data.into_iter().map(text) {
             data.insert(key, SecretValue::Bytes(Redacted::new(value.into_bytes())));
         }
@@ -129,14 +151,32 @@ mod tests {
     #[test]
     fn values_are_decoded_and_what_is_no_base64_is_elided() {
         let secret = secret(
-            "metadata: {name: web}\ntype: kubernetes.io/tls\ndata:\n  tls.crt: aGVsbG8=\n  tls.key: 1704 bytes long\n  \
+            "metadata: {name: web}\ntype: kubernetes.io/tls\ndata:\n  plain: aGVsbG8=\n  tls.key: 1704 bytes long\n  \
              ca.crt: '***HIDDEN***'\n  empty: null\nstringData: {extra: plain}\n",
         );
-        assert_eq!(secret.bytes("tls.crt").unwrap().expose(), b"hello");
+        assert_eq!(secret.bytes("plain").unwrap().expose(), b"hello");
         assert!(secret.is_elided("tls.key") && secret.is_elided("ca.crt"));
         assert!(secret.bytes("tls.key").is_none());
         assert_eq!(secret.bytes("empty").unwrap().expose(), b"");
         assert_eq!(secret.bytes("extra").unwrap().expose(), b"plain");
+    }
+
+    #[test]
+    fn a_placeholder_that_was_encoded_is_elided_for_keys_that_hold_pem() {
+        let read = |key: &str, value: &[u8]| {
+            secret(&format!("metadata: {{name: web}}\ndata: {{{key}: '{}'}}\n", STANDARD.encode(value)))
+        };
+        for words in ["REDACTED", "1704 bytes long", "***", "<removed>\n"] {
+            for key in PEM_KEYS {
+                assert!(read(key, words.as_bytes()).is_elided(key), "{key} {words}");
+            }
+            assert!(!read("password", words.as_bytes()).is_elided("password"), "{words}");
+        }
+        let long = "x".repeat(64);
+        for value in ["", "\n", "\0\u{1}", "-----BEGIN CERTIFICATE-----", &long] {
+            assert_eq!(read("tls.crt", value.as_bytes()).bytes("tls.crt").unwrap().expose(), value.as_bytes());
+        }
+        assert!(!read("tls.key", &[0xff, 0xfe]).is_elided("tls.key"));
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::inventory::{Inventory, Objects};
 use crate::objref::{Kind, ObjRef};
 use crate::render::status::{StatusReport, names};
 use crate::render::table::{Columns, certificates};
-use crate::render::{json, tree, yaml};
+use crate::render::{escape, json, tree, yaml};
+use crate::report;
 use crate::report::row::{Depth, Row, Urgency};
 use crate::report::tree::{Requests, Tree};
 use crate::source::cluster::{Breadth, Gather, Reach, Sweep, query};
@@ -97,6 +98,7 @@ struct Rows {
 fn saved_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure> {
     let wanted = Wanted { source: &args.source, named: &[], all_namespaces: args.all_namespaces, reach: Reach::Chain };
     let looked = source::look(&wanted, context)?;
+    tell_unseen(&looked.inventory, context);
     let choice = Choice::read(args, looked.now)?;
     let here = |namespace: Option<&str>| looked.namespace.as_deref().is_none_or(|wanted| namespace == Some(wanted));
     let rows = looked
@@ -108,6 +110,13 @@ fn saved_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure>
         .filter(|row| choice.shows(row))
         .collect();
     Ok(Rows { chosen: rows, place: looked.namespace, now: looked.now, choice })
+}
+
+/// Says on standard error what the saved objects leave open.
+fn tell_unseen(inventory: &Inventory, context: &mut Context) {
+    for gap in report::troubles(inventory) {
+        context.note(&format!("Not seen: {}", escape::line(&gap.why)));
+    }
 }
 
 fn row(inventory: &Inventory, object: &ObjRef, now: jiff::Timestamp, depth: Depth) -> Option<Row> {
@@ -166,6 +175,9 @@ fn trees(args: &StatusArgs, named: &[Named], context: &mut Context) -> Result<Ex
     let reach = if args.history { Reach::History } else { Reach::Chain };
     let wanted = Wanted { source: &args.source, named, all_namespaces: false, reach };
     let looked = source::look(&wanted, context)?;
+    if !args.source.from.is_empty() {
+        tell_unseen(&looked.inventory, context);
+    }
     let requests = if args.history { Requests::All } else { Requests::CurrentAndNext };
     let subjects = source::subjects(&looked, named);
     let mut trees = Vec::new();

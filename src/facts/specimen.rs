@@ -48,7 +48,7 @@ impl Specimen {
         let mut objects = Objects::default();
         let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(yaml).expect("the specimen is YAML");
         for document in documents {
-            let unreadable = decode::take(&mut objects, &document.to_string());
+            let unreadable = decode::take(&mut objects, &document.to_string()).unreadable;
             assert_eq!(unreadable, [], "the specimen fits its types");
         }
         let subject = ObjRef::new(Kind::Certificate, Some("shop"), "web");

@@ -97,7 +97,7 @@ impl<'s> Gather<'s> {
             self.requests += sent.requests;
             for body in &sent.bodies {
                 let text = String::from_utf8_lossy(body);
-                for unreadable in decode::take(&mut self.objects, &text) {
+                for unreadable in decode::take(&mut self.objects, &text).unreadable {
                     let asked = format!("read {}", unreadable.object);
                     self.objects.unread.push(Failure { asked, said: unreadable.why });
                 }

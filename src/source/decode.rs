@@ -1,9 +1,12 @@
 //! One saved or served object into the inventory's types.
 //!
 //! Tolerant: unknown kinds are passed over, unknown fields ignored. An object that does not fit its own type is
-//! told by name and left out; the others stay.
+//! told by name and left out; the others stay. What is told holds no value of the document: it may be a Secret's.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::api::ExternalIssuer;
@@ -18,10 +21,11 @@ struct Head<'a> {
     api_version: Option<String>,
     #[serde(default)]
     kind: Option<String>,
-    #[serde(default)]
-    metadata: Option<HeadMeta>,
+    // Read later, so that a wrong one does not hide what the object is.
     #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    items: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -41,11 +45,81 @@ pub struct Unreadable {
     pub why: String,
 }
 
-/// Takes one JSON value: an object, a `List`, or an array of objects. Returns what could not be read.
-pub fn take(objects: &mut Objects, json: &str) -> Vec<Unreadable> {
-    let mut unreadable = Vec::new();
-    take_value(objects, json, None, NESTED, &mut unreadable);
-    unreadable
+/// How the reading went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Kubernetes objects and lists of them, of whatever kind.
+    pub seen: usize,
+    /// Objects that do not fit their type.
+    pub unreadable: Vec<Unreadable>,
+    /// Objects of cert-manager's in other versions than v1, by apiVersion and kind.
+    pub other_versions: BTreeMap<(String, String), usize>,
+}
+
+impl Taken {
+    /// Adds what another reading found.
+    pub fn add(&mut self, more: Self) {
+        self.seen += more.seen;
+        self.unreadable.extend(more.unreadable);
+        for (what, count) in more.other_versions {
+            *self.other_versions.entry(what).or_default() += count;
+        }
+    }
+
+    /// A sentence for each version that is not read.
+    pub fn version_words(&self) -> impl Iterator<Item = String> {
+        self.other_versions.iter().map(|((api_version, kind), count)| {
+            let plural = if *count == 1 { "" } else { "s" };
+            let (verb, why) = (if *count == 1 { "is" } else { "are" }, why_other(api_version));
+            format!("{count} {kind}{plural} of {api_version} {verb} not read: {why}")
+        })
+    }
+}
+
+/// cert-manager's group before 0.11.
+const FORMER_GROUP: &str = "certmanager.k8s.io";
+
+fn why_other(api_version: &str) -> &'static str {
+    match api_version.split_once('/') {
+        Some((FORMER_GROUP, _)) => "cert-manager.io took the place of this group in 0.11",
+        Some((_, "v1alpha2" | "v1alpha3" | "v1beta1")) => "only v1 is served since 1.6",
+        Some(_) | None => "only v1 is known here",
+    }
+}
+
+/// Whether an object is one of cert-manager's chain, in another version than v1.
+fn is_other_version(api_version: &str, kind: &str) -> bool {
+    let Some((group, version)) = api_version.split_once('/') else { return false };
+    let known = |kind: Kind| match kind {
+        Kind::Certificate
+        | Kind::CertificateRequest
+        | Kind::Order
+        | Kind::Challenge
+        | Kind::Issuer
+        | Kind::ClusterIssuer => true,
+        Kind::Secret
+        | Kind::Event
+        | Kind::Pod
+        | Kind::Service
+        | Kind::Ingress
+        | Kind::IngressClass
+        | Kind::HttpRoute
+        | Kind::Gateway
+        | Kind::Deployment
+        | Kind::Lease
+        | Kind::EndpointSlice => false,
+    };
+    match Kind::from_api(api_version, kind) {
+        Some(kind) => known(kind) && version != "v1",
+        None => group == FORMER_GROUP && Kind::ALL.into_iter().any(|one| known(one) && one.word() == kind),
+    }
+}
+
+/// Takes one JSON value: an object, a `List`, or an array of objects. Returns what was seen and what could not be read.
+pub fn take(objects: &mut Objects, json: &str) -> Taken {
+    let mut taken = Taken::default();
+    take_value(objects, json, None, NESTED, &mut taken);
+    taken
 }
 
 /// How deep lists may stand in lists. Saved ones stand in none or one; each level is read once more, and is a level of
@@ -53,21 +127,15 @@ pub fn take(objects: &mut Objects, json: &str) -> Vec<Unreadable> {
 const NESTED: usize = 8;
 
 /// `implied` is the apiVersion and kind of the items of a typed list, which may leave them out.
-fn take_value(
-    objects: &mut Objects,
-    json: &str,
-    implied: Option<(&str, &str)>,
-    nested: usize,
-    unreadable: &mut Vec<Unreadable>,
-) {
+fn take_value(objects: &mut Objects, json: &str, implied: Option<(&str, &str)>, nested: usize, taken: &mut Taken) {
     let Some(deeper) = nested.checked_sub(1) else {
         let why = format!("it stands in more than {NESTED} lists");
-        return unreadable.push(Unreadable { object: "an object".to_owned(), why });
+        return taken.unreadable.push(Unreadable { object: "an object".to_owned(), why });
     };
     if json.trim_start().starts_with('[') {
         if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json) {
             for item in items {
-                take_value(objects, item.get(), None, deeper, unreadable);
+                take_value(objects, item.get(), None, deeper, taken);
             }
         }
         return;
@@ -78,18 +146,40 @@ fn take_value(
         (_, _, Some(implied)) => implied,
         (Some(_) | None, Some(_) | None, None) => return,
     };
+    taken.seen += 1;
     if let Some(item_kind) = kind.strip_suffix("List") {
         let implied = (!item_kind.is_empty()).then_some((api_version, item_kind));
-        for item in head.items.into_iter().flatten() {
-            take_value(objects, item.get(), implied, deeper, unreadable);
+        match head.items.map_or(Ok(Vec::new()), |items| serde_json::from_str::<Vec<&RawValue>>(items.get())) {
+            Ok(items) => {
+                for item in items {
+                    take_value(objects, item.get(), implied, deeper, taken);
+                }
+            }
+            Err(_) => {
+                taken.unreadable.push(Unreadable { object: format!("a {kind}"), why: "its items are no list".into() });
+            }
         }
         return;
     }
-    if let Err(why) = take_object(objects, api_version, kind, json) {
-        let meta = head.metadata.unwrap_or_default();
-        let name = [meta.namespace, meta.name].into_iter().flatten().collect::<Vec<_>>().join("/");
-        unreadable.push(Unreadable { object: format!("{kind} {name}"), why: why.to_string() });
+    if is_other_version(api_version, kind) {
+        *taken.other_versions.entry((api_version.to_owned(), kind.to_owned())).or_default() += 1;
+        return;
     }
+    if let Err(error) = take_object(objects, api_version, kind, json) {
+        let meta = head.metadata.and_then(|meta| serde_json::from_str::<HeadMeta>(meta.get()).ok()).unwrap_or_default();
+        let name = [meta.namespace, meta.name].into_iter().flatten().collect::<Vec<_>>().join("/");
+        let object = if name.is_empty() { format!("a {kind}") } else { format!("{kind} {name}") };
+        taken.unreadable.push(Unreadable { object, why: why(&error) });
+    }
+}
+
+/// What is wrong and where. The error's own words are left out: they quote the value.
+fn why(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Data => "a field does not have the type that this kind wants",
+        Category::Syntax | Category::Eof | Category::Io => "it is no JSON",
+    };
+    format!("{what} (line {}, column {} of the object as JSON)", error.line(), error.column())
 }
 
 fn take_object(objects: &mut Objects, api_version: &str, kind: &str, json: &str) -> Result<(), serde_json::Error> {
@@ -131,8 +221,64 @@ mod tests {
 
     fn in_lists(depth: usize, open: &str, close: &str) -> (usize, Vec<Unreadable>) {
         let mut objects = Objects::default();
-        let unreadable = take(&mut objects, &format!("{}{ISSUER}{}", open.repeat(depth), close.repeat(depth)));
-        (objects.cluster_issuers.len(), unreadable)
+        let taken = take(&mut objects, &format!("{}{ISSUER}{}", open.repeat(depth), close.repeat(depth)));
+        (objects.cluster_issuers.len(), taken.unreadable)
+    }
+
+    #[test]
+    fn what_is_told_of_an_unreadable_object_holds_no_value_of_it() {
+        for wrong in [
+            r#""data":"MARKER""#,
+            r#""data":["MARKER"]"#,
+            r#""data":{"tls.key":["MARKER"]}"#,
+            r#""data":{"tls.key":{"MARKER":"MARKER"}}"#,
+            r#""stringData":"MARKER""#,
+            r#""stringData":{"a":{"MARKER":1}}"#,
+            r#""type":["MARKER"]"#,
+            r#""type":{"MARKER":1}"#,
+            r#""immutable":"MARKER""#,
+            r#""metadata":{"name":"web","labels":"MARKER"}"#,
+            r#""metadata":{"name":"web","creationTimestamp":"MARKER"}"#,
+            r#""metadata":"MARKER""#,
+        ] {
+            let mut objects = Objects::default();
+            let json = format!(r#"{{"apiVersion":"v1","kind":"Secret",{wrong}}}"#);
+            let taken = take(&mut objects, &json);
+            let [told] = taken.unreadable.as_slice() else { panic!("{wrong}: {taken:?}") };
+            assert!(!format!("{told:?}").contains("MARKER"), "{told:?}");
+            assert!(told.object.contains("Secret") && told.why.contains("(line 1, column "), "{told:?}");
+            assert_eq!(objects.secrets.len(), 0);
+        }
+    }
+
+    #[test]
+    fn other_versions_of_the_chain_are_told_and_not_taken() {
+        let mut objects = Objects::default();
+        let mut taken = Taken::default();
+        for (api_version, kind) in [
+            ("cert-manager.io/v1alpha2", "Certificate"),
+            ("cert-manager.io/v1beta1", "Issuer"),
+            ("cert-manager.io/v1beta1", "Issuer"),
+            ("acme.cert-manager.io/v1alpha3", "Order"),
+            ("certmanager.k8s.io/v1alpha1", "ClusterIssuer"),
+            ("awspca.cert-manager.io/v1beta1", "AWSPCAIssuer"),
+            ("cert-manager.io/v1", "Issuer"),
+        ] {
+            let json = format!(r#"{{"apiVersion":"{api_version}","kind":"{kind}","metadata":{{"name":"a"}}}}"#);
+            taken.add(take(&mut objects, &json));
+        }
+        assert_eq!(
+            taken.version_words().collect::<Vec<_>>(),
+            [
+                "1 Order of acme.cert-manager.io/v1alpha3 is not read: only v1 is served since 1.6",
+                "1 Certificate of cert-manager.io/v1alpha2 is not read: only v1 is served since 1.6",
+                "2 Issuers of cert-manager.io/v1beta1 are not read: only v1 is served since 1.6",
+                "1 ClusterIssuer of certmanager.k8s.io/v1alpha1 is not read: cert-manager.io took the place of this group in 0.11",
+            ]
+        );
+        assert_eq!((taken.seen, taken.unreadable.len()), (7, 0));
+        let read = (objects.certificates.len(), objects.orders.len(), objects.cluster_issuers.len());
+        assert_eq!((read, objects.issuers.len(), objects.external_issuers.len()), ((0, 0, 0), 1, 1));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::fact::Failure;
 use crate::inventory::Objects;
+use crate::source::decode::Taken;
 
 /// How much one source may hold.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,12 @@ pub enum FilesError {
     TooMany { file: String, limit: usize },
     #[error("{path:?} holds no .json, .yaml or .yml file")]
     Nothing { path: PathBuf },
+    #[error("{file} holds no Kubernetes objects{unread}")]
+    NoObjects {
+        file: String,
+        /// Empty, or the first part of it that could not be read.
+        unread: String,
+    },
 }
 
 /// What was read.
@@ -64,18 +71,19 @@ pub struct Loaded {
 /// Reads every path; `-` is standard input. A file that was named must be readable; one broken file in a folder or
 /// archive is noted and the rest is used.
 pub fn load(paths: &[String], stdin: &mut dyn Read, limits: Limits) -> Result<Loaded, FilesError> {
-    let mut reader = Reader { loaded: Loaded::default(), limits, bytes: 0, files: 0 };
-    let mut stdin_used = false;
+    let mut reader = Reader { loaded: Loaded::default(), limits, bytes: 0, files: 0, taken: Taken::default() };
+    if paths.iter().filter(|path| *path == "-").count() > 1 {
+        return Err(FilesError::StdinTwice);
+    }
     for path in paths {
+        let before = reader.loaded.objects.unread.len();
         if path == "-" {
-            if std::mem::replace(&mut stdin_used, true) {
-                return Err(FilesError::StdinTwice);
-            }
             let bytes = reader.bounded(stdin, "standard input")?;
             reader.file("standard input", &bytes)?;
         } else {
             reader.path(Path::new(path))?;
         }
+        reader.finish(if path == "-" { "standard input" } else { path }, before)?;
     }
     Ok(reader.loaded)
 }
@@ -85,9 +93,24 @@ struct Reader {
     limits: Limits,
     bytes: u64,
     files: usize,
+    /// What the path that is being read held so far.
+    taken: Taken,
 }
 
 impl Reader {
+    /// Ends the reading of one path; `before` is how much was unread by then. A path without any object is a mistake.
+    fn finish(&mut self, name: &str, before: usize) -> Result<(), FilesError> {
+        let taken = std::mem::take(&mut self.taken);
+        if taken.seen == 0 {
+            let unread = self.loaded.objects.unread.get(before).map(|first| format!("; {first}")).unwrap_or_default();
+            return Err(FilesError::NoObjects { file: name.to_owned(), unread });
+        }
+        for words in taken.version_words() {
+            self.trouble(&format!("read all of {name}"), &words);
+        }
+        Ok(())
+    }
+
     fn path(&mut self, path: &Path) -> Result<(), FilesError> {
         let read = |source| FilesError::Read { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(|source| {
@@ -153,10 +176,11 @@ impl Reader {
             self.loaded.recorded = self.loaded.recorded.max(recorded_time(bytes));
             return Ok(());
         }
-        let unreadable = document::take(&mut self.loaded.objects, name, bytes)?;
-        for object in unreadable {
+        let mut taken = document::take(&mut self.loaded.objects, name, bytes)?;
+        for object in std::mem::take(&mut taken.unreadable) {
             self.trouble(&format!("read {} in {name}", object.object), &object.why);
         }
+        self.taken.add(taken);
         Ok(())
     }
 

@@ -204,3 +204,36 @@ fn the_time_that_a_bundle_records_is_kept() {
     let loaded = load(&[folder.path()], &mut std::io::empty(), Limits::default()).unwrap();
     assert_eq!(loaded.recorded, Some("2026-01-02T03:04:05Z".parse().unwrap()));
 }
+
+#[test]
+fn a_source_without_any_object_is_an_error() {
+    let folder = Folder::new("no-objects");
+    for (name, content) in [("hello.txt", "hello world"), ("empty.yaml", ""), ("values.yaml", "replicas: 1\n")] {
+        let path = folder.file(name, content);
+        let error = read(std::slice::from_ref(&path)).unwrap_err();
+        assert_eq!(error.to_string(), format!("{path} holds no Kubernetes objects"));
+    }
+    let error = read(&[folder.path()]).unwrap_err();
+    assert!(matches!(error, FilesError::NoObjects { .. }), "{error}");
+    let error = load(&["-".to_owned()], &mut Cursor::new(""), Limits::default()).unwrap_err();
+    assert_eq!(error.to_string(), "standard input holds no Kubernetes objects");
+    folder.file("broken.yaml", "a: [b\nc: d\n");
+    let error = read(&[folder.path()]).unwrap_err().to_string();
+    assert!(error.contains("no Kubernetes objects; read ") && error.contains("broken.yaml"), "{error}");
+    // An empty list is an answer, and so are objects of other kinds.
+    for content in ["apiVersion: v1\nkind: List\nitems: []\n", "apiVersion: v1\nkind: ConfigMap\n"] {
+        assert_eq!(names(&read(&[folder.file("list.yaml", content)]).unwrap()), [""; 0]);
+    }
+}
+
+#[test]
+fn versions_that_are_not_read_are_counted_for_the_whole_source() {
+    let folder = Folder::new("versions");
+    let old = CERTIFICATE.replace("cert-manager.io/v1", "cert-manager.io/v1alpha2");
+    folder.file("a.yaml", &old);
+    folder.file("b.yaml", format!("{old}---\n{CERTIFICATE}"));
+    let objects = read(&[folder.path()]).unwrap();
+    assert_eq!(names(&objects), ["web"]);
+    let said: Vec<_> = objects.unread.iter().map(|failure| failure.said.as_str()).collect();
+    assert_eq!(said, ["2 Certificates of cert-manager.io/v1alpha2 are not read: only v1 is served since 1.6"]);
+}

@@ -7,54 +7,73 @@ use serde_json::value::RawValue;
 
 use super::FilesError;
 use crate::inventory::Objects;
-use crate::source::decode::{self, Unreadable};
+use crate::source::decode::{self, Taken};
 
 /// Takes every document of one file.
-pub fn take(objects: &mut Objects, name: &str, bytes: &[u8]) -> Result<Vec<Unreadable>, FilesError> {
+pub fn take(objects: &mut Objects, name: &str, bytes: &[u8]) -> Result<Taken, FilesError> {
     let text = text(name, bytes)?;
     let is_json = matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
     if is_json { json(objects, name, &text) } else { yaml(objects, name, &text) }
 }
 
 /// One or more JSON values, one behind the other.
-fn json(objects: &mut Objects, name: &str, text: &str) -> Result<Vec<Unreadable>, FilesError> {
-    let mut unreadable = Vec::new();
-    for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
-        match value {
-            Ok(value) => unreadable.extend(decode::take(objects, value.get())),
-            // `{a: b}` is YAML in flow style, not JSON.
-            Err(error) if unreadable.is_empty() => {
-                return yaml(objects, name, text).map_err(|_| FilesError::Syntax {
-                    file: name.to_owned(),
-                    line: error.line(),
-                    column: error.column(),
-                    what: error.to_string(),
-                });
+fn json(objects: &mut Objects, name: &str, text: &str) -> Result<Taken, FilesError> {
+    let values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    match values.collect::<Result<Vec<_>, _>>() {
+        Ok(values) => {
+            let mut taken = Taken::default();
+            for value in values {
+                taken.add(decode::take(objects, value.get()));
             }
-            Err(error) => {
-                let (line, column) = (error.line(), error.column());
-                return Err(FilesError::Syntax { file: name.to_owned(), line, column, what: error.to_string() });
-            }
+            Ok(taken)
         }
+        // `{a: b}` is YAML in flow style, not JSON.
+        Err(error) => yaml(objects, name, text).map_err(|_| FilesError::Syntax {
+            file: name.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            what: without_place(&error.to_string()).to_owned(),
+        }),
     }
-    Ok(unreadable)
 }
 
-fn yaml(objects: &mut Objects, name: &str, text: &str) -> Result<Vec<Unreadable>, FilesError> {
+fn yaml(objects: &mut Objects, name: &str, text: &str) -> Result<Taken, FilesError> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| {
         let at = error.location();
         FilesError::Syntax {
             file: name.to_owned(),
             line: at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(usize::MAX)),
             column: at.map_or(0, |at| usize::try_from(at.column()).unwrap_or(usize::MAX)),
-            what: error.to_string().lines().next().unwrap_or_default().to_owned(),
+            what: without_place(error.to_string().lines().next().unwrap_or_default()).to_owned(),
         }
     })?;
-    let mut unreadable = Vec::new();
+    let mut taken = Taken::default();
     for document in documents {
-        unreadable.extend(decode::take(objects, &document.to_string()));
+        taken.add(decode::take(objects, &document.to_string()));
     }
-    Ok(unreadable)
+    Ok(taken)
+}
+
+/// The words of an error without the place that its reader puts before (`error: line 5 column 2: `) or behind
+/// (` at line 5 column 2`).
+fn without_place(words: &str) -> &str {
+    let words = words.strip_prefix("error: ").unwrap_or(words);
+    if let Some((place, rest)) = words.split_once(": ")
+        && is_place(place)
+    {
+        return rest;
+    }
+    match words.rsplit_once(" at ") {
+        Some((rest, place)) if is_place(place) => rest,
+        Some(_) | None => words,
+    }
+}
+
+/// `line 5 column 2`, with or without a comma.
+fn is_place(text: &str) -> bool {
+    let mut words = text.split([' ', ',']).filter(|word| !word.is_empty());
+    let mut number_after = |word| words.next() == Some(word) && words.next().is_some_and(|n| n.parse::<u64>().is_ok());
+    number_after("line") && number_after("column") && words.next().is_none()
 }
 
 /// UTF-8 with or without a byte order mark, or UTF-16 with one.
@@ -78,4 +97,29 @@ fn text<'b>(name: &str, bytes: &'b [u8]) -> Result<Cow<'b, str>, FilesError> {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         FilesError::Syntax { file: name.to_owned(), line, column, what: "not text: neither UTF-8 nor UTF-16".into() }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_said_once() {
+        for text in ["a: [b\nc: d\n", "{\"a\": [}", "a: b\n  c: d\n", "a: \"b\n"] {
+            let error = take(&mut Objects::default(), "x", text.as_bytes()).unwrap_err().to_string();
+            assert_eq!(error.matches(" line ").count(), 1, "{error}");
+            assert!(!error.contains("error:"), "{error}");
+        }
+        assert_eq!(without_place("error: line 5 column 2: no such thing: a"), "no such thing: a");
+        assert_eq!(without_place("expected value at line 3 column 13"), "expected value");
+        assert_eq!(without_place("found: a"), "found: a");
+    }
+
+    #[test]
+    fn json_values_that_stand_in_yaml_documents_are_taken_once() {
+        let issuer = r#"{"apiVersion":"cert-manager.io/v1","kind":"ClusterIssuer","metadata":{"name":"a"}}"#;
+        let mut objects = Objects::default();
+        let taken = take(&mut objects, "x", format!("{issuer}\n---\n{issuer}\n").as_bytes()).unwrap();
+        assert_eq!((taken.seen, objects.cluster_issuers.len()), (2, 2));
+    }
 }
