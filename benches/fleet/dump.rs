@@ -30,7 +30,11 @@ pub fn lines(file: &Path) -> anyhow::Result<()> {
     let (mut challenges, mut issuers, mut cluster_issuers) =
         (Vec::<Challenge>::new(), Vec::<Issuer>::new(), Vec::<ClusterIssuer>::new());
     // fleet writes one object a line, with its kind near the front.
-    for line in text.lines().map(|line| line.trim_end_matches([',', ' '])).filter(|line| line.starts_with('{') && line.ends_with('}')) {
+    for line in text
+        .lines()
+        .map(|line| line.trim_end_matches([',', ' ']))
+        .filter(|line| line.starts_with('{') && line.ends_with('}'))
+    {
         let kind = line.split_once(r#""kind":""#).and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default();
         match kind {
             "Certificate" => read(&mut certificates, line)?,
