@@ -35,8 +35,17 @@ pub struct Chain<'i> {
     pub secret: Fact<&'i Secret>,
     /// Every request tied to the Certificate, newest revision first.
     pub requests: Vec<RequestNode<'i>>,
+    /// The subject itself, where it is an Order or Challenge and no request above it was seen.
+    pub stray: Option<Stray<'i>>,
     /// Other Certificates of the namespace that write to the same Secret, by name.
     pub rivals: Vec<&'i Certificate>,
+}
+
+/// An Order or Challenge without anything seen above it.
+#[derive(Clone, Debug)]
+pub enum Stray<'i> {
+    Order(OrderNode<'i>),
+    Challenge(ChallengeNode<'i>),
 }
 
 /// A CertificateRequest and what hangs under it.
@@ -100,6 +109,11 @@ impl<'i> Chain<'i> {
             .find(|node| node.holds(&self.subject))
             .or_else(|| self.requests.iter().find(|node| node.role == Role::Next && node.tie == Tie::Owner))
             .or_else(|| self.requests.iter().find(|node| node.tie == Tie::Root))
+    }
+
+    /// Whether the subject is part of an issuance, unlike an issuer or a Deployment.
+    pub fn is_issuance(&self) -> bool {
+        self.certificate.seen().is_some() || !self.requests.is_empty() || self.stray.is_some()
     }
 
     /// The request that issued what is stored now.

@@ -3,6 +3,7 @@
 //! Rules read facts through this file. It answers with [`Withheld`] where a thing does not apply or could not be
 //! looked at, so that no rule mistakes "not seen" for "not there". It never judges.
 
+mod breaks;
 mod controller;
 #[cfg(test)]
 pub mod specimen;
@@ -15,7 +16,7 @@ use k8s_openapi::api::core::v1::Event;
 pub use controller::{Component, Installation, Workload};
 
 use crate::api::{Certificate, CertificateConditionType, IssuerRef, Object, Secret};
-use crate::chain::{Chain, ChallengeNode, IssuerView, OrderNode, RequestNode, position};
+use crate::chain::{Chain, ChallengeNode, IssuerView, OrderNode, RequestNode, Stray, position};
 use crate::engine::Stage;
 use crate::fact::{Fact, WhyNot};
 use crate::inventory::{Inventory, last_seen};
@@ -67,11 +68,17 @@ impl<'i> Facts<'i> {
 
     /// The newest Order of that request.
     pub fn order(&self) -> Result<&OrderNode<'i>, Withheld> {
+        if let Some(Stray::Order(order)) = &self.chain.stray {
+            return Ok(order);
+        }
         self.request()?.order().ok_or(Withheld::NotApplicable)
     }
 
     /// The Challenges of that Order.
     pub fn challenges(&self) -> Result<&[ChallengeNode<'i>], Withheld> {
+        if let Some(Stray::Challenge(challenge)) = &self.chain.stray {
+            return Ok(std::slice::from_ref(challenge));
+        }
         let challenges = &self.order()?.challenges;
         if challenges.is_empty() { Err(Withheld::NotApplicable) } else { Ok(challenges) }
     }

@@ -156,6 +156,16 @@ impl Coverage {
         })
     }
 
+    /// Every object that was asked for by name and for which an answer came.
+    pub fn named_complete(&self) -> impl Iterator<Item = ObjRef> {
+        self.answers.iter().filter(|(_, answer)| **answer == Answer::Complete).filter_map(|((kind, scope), _)| {
+            match scope {
+                Scope::Named(namespace, name) => Some(ObjRef::new(*kind, namespace.as_deref(), name)),
+                Scope::OwnedBy(_) | Scope::Namespace(_) | Scope::Cluster => None,
+            }
+        })
+    }
+
     /// Every question that was refused or failed, in stable order.
     pub fn troubles(&self) -> impl Iterator<Item = (Kind, &Scope, &Answer)> {
         self.answers

@@ -99,8 +99,7 @@ impl TargetReport {
             }
         }
         let (findings, folded) = fold(findings);
-        let part_of_issuance = facts.chain.certificate.seen().is_some() || !facts.chain.requests.is_empty();
-        let stage = part_of_issuance.then(|| facts.stage.clone());
+        let stage = facts.chain.is_issuance().then(|| facts.stage.clone());
         let next = stage.as_ref().map(|stage| next(&facts.chain, stage));
         let verdict = Verdict::of(facts, &findings);
         let headline = verdict::headline(facts, verdict, &findings);

@@ -59,10 +59,14 @@ word! {
 }
 
 impl ChallengeStatus {
+    /// Whether the solver's `waitInsteadOfSelfCheck` is running. cert-manager leaves the words when the time is up.
+    pub fn waits_instead_of_self_check(&self) -> bool {
+        self.reason.starts_with("Waiting ") && self.reason.contains("without self-check")
+    }
+
     /// Whether the controller's own check of the response has not passed yet. `reason` is the only place that
     /// tells (`pkg/controller/acmechallenges/sync.go`).
     pub fn is_waiting_for_self_check(&self) -> bool {
         self.reason.starts_with("Waiting for") && self.reason.contains("challenge propagation")
-            || self.reason.starts_with("Waiting ") && self.reason.contains("without self-check")
     }
 }

@@ -3,7 +3,7 @@
 //! Links go by the controlling owner's UID; annotations only find what cert-manager itself would not. Whatever
 //! kind the walk starts from, it goes up to the root first and then down, so every target sees the same chain.
 
-use super::{Chain, ChallengeNode, IssuerView, OrderNode, RequestNode, Role, Tie};
+use super::{Chain, ChallengeNode, IssuerView, OrderNode, RequestNode, Role, Stray, Tie};
 use crate::api::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, Issuer, IssuerRef, Object, Order, Secret, annotation,
 };
@@ -64,6 +64,7 @@ impl<'i> Chain<'i> {
             issuer: Fact::NotLooked(WhyNot::NotReferenced),
             secret: Fact::NotLooked(WhyNot::NotReferenced),
             requests: Vec::new(),
+            stray: None,
             rivals: Vec::new(),
         }
     }
@@ -89,6 +90,7 @@ impl<'i> Chain<'i> {
             issuer: IssuerView::resolve(inventory, &certificate.spec.issuer_ref, namespace),
             secret: inventory.get::<Secret>(Some(namespace), secret_name),
             requests,
+            stray: None,
             rivals: inventory
                 .certificates_for_secret(namespace, secret_name)
                 .filter(|rival| rival.name() != certificate.name())
@@ -124,14 +126,20 @@ impl<'i> Chain<'i> {
     fn around_order(inventory: &'i Inventory, subject: &ObjRef, order: &'i Order) -> Self {
         match owner::<CertificateRequest>(inventory, order) {
             Some(Fact::Seen(request)) => Self::around_request(inventory, subject, request),
-            _ => Self::bare(subject).with_issuer(inventory, &order.spec.issuer_ref, order.namespace()),
+            None | Some(Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => Self {
+                stray: Some(Stray::Order(OrderNode::new(inventory, order))),
+                ..Self::bare(subject).with_issuer(inventory, &order.spec.issuer_ref, order.namespace())
+            },
         }
     }
 
     fn around_challenge(inventory: &'i Inventory, subject: &ObjRef, challenge: &'i Challenge) -> Self {
         match owner::<Order>(inventory, challenge) {
             Some(Fact::Seen(order)) => Self::around_order(inventory, subject, order),
-            _ => Self::bare(subject).with_issuer(inventory, &challenge.spec.issuer_ref, challenge.namespace()),
+            None | Some(Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => Self {
+                stray: Some(Stray::Challenge(ChallengeNode::new(inventory, challenge))),
+                ..Self::bare(subject).with_issuer(inventory, &challenge.spec.issuer_ref, challenge.namespace())
+            },
         }
     }
 

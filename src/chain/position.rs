@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Chain, ChallengeNode, OrderNode, RequestNode, spec_match};
+use super::{Chain, ChallengeNode, OrderNode, RequestNode, Stray, spec_match};
 use crate::api::{
     AcmeState, Certificate, CertificateConditionType, Condition, Object, RenewalPolicy, RequestConditionType,
     RequestReason,
@@ -18,7 +18,12 @@ pub fn position(chain: &Chain, now: Timestamp) -> Stage {
     if let Some(certificate) = chain.certificate.seen() {
         return of_certificate(chain, certificate, now);
     }
-    let stage = chain.in_flight().map_or(Stage::Trigger, of_request);
+    let stage = match (chain.in_flight(), &chain.stray) {
+        (Some(request), _) => of_request(request),
+        (None, Some(Stray::Order(order))) => of_order(order),
+        (None, Some(Stray::Challenge(challenge))) => of_stray(challenge),
+        (None, None) => Stage::Trigger,
+    };
     // Without a Certificate (csi-driver, istio-csr) nobody stores it: whoever asked has taken it.
     if stage == Stage::Issued { Stage::Settled { renewal: None } } else { stage }
 }
@@ -144,6 +149,14 @@ fn of_order(node: &OrderNode) -> Stage {
     }
 }
 
+/// A Challenge by itself; once it is valid nothing is left for it to do.
+fn of_stray(node: &ChallengeNode) -> Stage {
+    if node.challenge.status.state == Some(AcmeState::Valid) {
+        return Stage::Settled { renewal: None };
+    }
+    of_challenges(std::slice::from_ref(node))
+}
+
 fn has_failed(node: &ChallengeNode) -> bool {
     node.challenge.status.state.as_ref().is_some_and(AcmeState::is_failure)
 }
@@ -169,7 +182,7 @@ fn of_challenge(node: &ChallengeNode) -> Stage {
         Stage::ChallengeScheduled
     } else if status.state == Some(AcmeState::Processing) {
         Stage::ChallengeAccepted
-    } else if status.reason.is_empty() {
+    } else if status.reason.is_empty() || status.waits_instead_of_self_check() {
         Stage::ChallengePresented
     } else if status.is_waiting_for_self_check() {
         Stage::ChallengeSelfCheck

@@ -11,7 +11,7 @@ use crate::objref::ObjRef;
 pub struct Plan {
     pub renewals: Vec<Renewal>,
     /// Certificates whose issuance runs already: nothing to start.
-    pub running: Vec<ObjRef>,
+    pub running: Vec<Renewal>,
 }
 
 /// One renewal to start.
@@ -29,18 +29,16 @@ impl Plan {
     pub fn renew<'c>(certificates: impl IntoIterator<Item = &'c Certificate>) -> Self {
         let mut plan = Self::default();
         for certificate in certificates {
-            if certificate.is(CertificateConditionType::Issuing) {
-                plan.running.push(certificate.objref());
-            } else {
-                plan.renewals.push(Renewal {
-                    object: certificate.objref(),
-                    uid: certificate.uid().unwrap_or_default().to_owned(),
-                    revision: certificate.status.revision.unwrap_or(0),
-                });
-            }
+            let renewal = Renewal {
+                object: certificate.objref(),
+                uid: certificate.uid().unwrap_or_default().to_owned(),
+                revision: certificate.status.revision.unwrap_or(0),
+            };
+            let runs = certificate.is(CertificateConditionType::Issuing);
+            if runs { plan.running.push(renewal) } else { plan.renewals.push(renewal) }
         }
         plan.renewals.sort_by(|a, b| a.object.cmp(&b.object));
-        plan.running.sort();
+        plan.running.sort_by(|a, b| a.object.cmp(&b.object));
         plan
     }
 }
@@ -54,8 +52,8 @@ pub fn trigger(certificate: &mut Value, now: Timestamp) {
         "status": "True",
         "reason": "ManuallyTriggered",
         "message": "Certificate re-issuance manually triggered",
-        // The API's times have whole seconds.
-        "lastTransitionTime": now.round(jiff::Unit::Second).unwrap_or(now).to_string(),
+        // The API's times have whole seconds; a time ahead would make this issuance's own failures look old.
+        "lastTransitionTime": Timestamp::from_second(now.as_second()).unwrap_or(now).to_string(),
         "observedGeneration": generation,
     });
     let status = &mut certificate["status"];
@@ -95,7 +93,7 @@ mod tests {
         assert_eq!(conditions[0]["type"], "Ready");
         assert_eq!(conditions[1]["reason"], "ManuallyTriggered");
         assert_eq!(conditions[1]["observedGeneration"], 3);
-        assert_eq!(conditions[1]["lastTransitionTime"], "2026-11-22T06:00:01Z");
+        assert_eq!(conditions[1]["lastTransitionTime"], "2026-11-22T06:00:00Z");
         assert_eq!(certificate["status"]["fromTheFuture"]["kept"], true);
         assert_eq!(certificate["spec"]["secretName"], "web-tls");
     }

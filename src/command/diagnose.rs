@@ -1,17 +1,19 @@
 //! `diagnose`: why it is not ready, or that nothing is wrong.
 
+use std::collections::BTreeSet;
+
 use super::source::{self, Looked, Wanted};
 use super::{Context, Exit, Failure, missing};
-use crate::api::{CertificateRequest, Object};
+use crate::api::{Certificate, CertificateRequest, Object, Order};
 use crate::chain::Chain;
 use crate::cli::target::{DIAGNOSABLE, parse};
 use crate::cli::{DiagnoseArgs, DiagnoseOutput, FailOn};
 use crate::facts::{Facts, Installation};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Stored};
 use crate::objref::ObjRef;
 use crate::render::text::{self, Detail};
 use crate::render::{json, junit, markdown, yaml};
-use crate::report::{Report, TargetReport};
+use crate::report::{Report, SourceLine, TargetReport, Verdict};
 use crate::rule::Severity;
 use crate::source::cluster::Reach;
 
@@ -32,6 +34,9 @@ pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> 
         .collect();
     let report = Report::new(looked.now, looked.line.clone(), inventory, targets);
     context.write(&render(&report, args, context))?;
+    if named.is_empty() && report.targets.is_empty() {
+        note_empty(&looked, context);
+    }
     let blind = report.targets.is_empty() && !report.troubles.is_empty();
     let missing = if blind {
         Exit::Trouble
@@ -43,26 +48,47 @@ pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> 
     Ok(exit(&report, args.fail_on).max(missing))
 }
 
-/// Every root of the namespace or source: Certificates, requests that no Certificate made, issuers; and cert-manager's
-/// own Deployments.
+/// Says which namespace was empty, and which ones of saved objects are not.
+fn note_empty(looked: &Looked, context: &mut Context) {
+    let Some(namespace) = &looked.namespace else { return };
+    let mut words = format!("No resources found in {namespace} namespace.");
+    if matches!(looked.line, SourceLine::Files { .. }) {
+        let others: BTreeSet<&str> = looked.inventory.certificates.iter().filter_map(Object::namespace).collect();
+        let others: Vec<&str> = others.into_iter().collect();
+        words = format!("{words} The source has {}.", others.join(", "));
+    }
+    context.note(&words);
+}
+
+/// Every root of the namespace or source: Certificates, issuers, and requests, Orders and Challenges with nothing above
+/// them. Where no namespace is chosen also what is of no namespace, and cert-manager's own Deployments.
 fn roots(looked: &Looked) -> Vec<ObjRef> {
     let inventory = &looked.inventory;
-    let here = |object: &ObjRef| {
-        object.namespace.is_none() || looked.namespace.is_none() || object.namespace == looked.namespace
-    };
+    let everywhere = looked.namespace.is_none();
+    let here = |object: &ObjRef| everywhere || object.namespace == looked.namespace;
     let certificates = inventory.certificates.iter().map(Object::objref);
-    let requests = inventory.requests.iter().filter(|request| is_root(inventory, request)).map(Object::objref);
+    let requests = inventory.requests.iter().filter(|request| is_root::<Certificate>(inventory, *request));
+    let orders = inventory.orders.iter().filter(|order| is_root::<CertificateRequest>(inventory, *order));
+    let challenges = inventory.challenges.iter().filter(|challenge| is_root::<Order>(inventory, *challenge));
     let issuers = inventory.issuers.iter().map(Object::objref);
     let cluster_issuers = inventory.cluster_issuers.iter().map(Object::objref);
     let workloads = Installation::of(inventory).workloads.into_iter().map(|workload| workload.deployment.objref());
-    let roots = certificates.chain(requests).chain(issuers).chain(cluster_issuers).filter(here);
-    // cert-manager serves the whole cluster from a namespace of its own.
-    roots.chain(workloads).collect()
+    certificates
+        .chain(requests.map(Object::objref))
+        .chain(orders.map(Object::objref))
+        .chain(challenges.map(Object::objref))
+        .chain(issuers)
+        .chain(cluster_issuers)
+        .filter(here)
+        .chain(workloads.filter(|_| everywhere))
+        .collect()
 }
 
-/// Whether no Certificate of the source stands above a request.
-fn is_root(inventory: &Inventory, request: &CertificateRequest) -> bool {
-    Chain::of(inventory, &request.objref()).certificate.seen().is_none()
+/// Whether no owner of kind `O` is seen above an object.
+fn is_root<O: Stored>(inventory: &Inventory, object: &impl Object) -> bool {
+    let owner = object.controller().filter(|owner| owner.kind == O::KIND.word());
+    let seen = owner.map(|owner| inventory.get::<O>(object.namespace(), &owner.name));
+    !seen.is_some_and(|fact| fact.seen().is_some_and(|seen| seen.uid() == object.controller_uid()))
 }
 
 fn render(report: &Report, args: &DiagnoseArgs, context: &Context) -> String {
@@ -87,5 +113,10 @@ const fn threshold(fail_on: FailOn) -> Option<Severity> {
 }
 
 fn exit(report: &Report, fail_on: FailOn) -> Exit {
-    if threshold(fail_on).is_some_and(|severity| report.reaches(severity)) { Exit::Bad } else { Exit::Good }
+    if threshold(fail_on).is_some_and(|severity| report.reaches(severity)) {
+        return Exit::Bad;
+    }
+    // A target of which nothing can be said is no good answer.
+    let unknown = report.targets.iter().any(|target| target.verdict == Verdict::Unknown);
+    if unknown { Exit::Trouble } else { Exit::Good }
 }

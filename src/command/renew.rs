@@ -7,7 +7,7 @@ use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::choose::days_or_go;
-use super::source::{self, block_on, events_of};
+use super::source::{self, block_on, events_of, watch_failure};
 use super::{Context, Exit, Failure};
 use crate::api::{Certificate, CertificateConditionType};
 use crate::chain::Chain;
@@ -15,14 +15,14 @@ use crate::change::apply::{self, Applied, Consent, Storing};
 use crate::change::plan::{Plan, Renewal};
 use crate::cli::target::{Named, parse};
 use crate::cli::{DryRun, RenewArgs};
-use crate::connect::{Accept, RequestError, Session};
+use crate::connect::{RequestError, Session};
 use crate::facts::Facts;
 use crate::inventory::{Inventory, Objects};
 use crate::objref::{Kind, ObjRef};
 use crate::render::question;
 use crate::render::text::{self, Detail};
 use crate::report::{Report, SourceLine, TargetReport};
-use crate::source::cluster::{Breadth, Gather, Reach, Sweep, query};
+use crate::source::cluster::{Breadth, Gather, Page, Reach, Sweep, object_path, query};
 use crate::source::decode;
 
 pub fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit, Failure> {
@@ -43,12 +43,12 @@ pub fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit, Failure> {
             return Ok(exit);
         }
         let plan = Plan::renew(&certificates);
-        for object in &plan.running {
-            context.note(&format!("{} is being issued already", object.kubectl_name()));
+        for renewal in &plan.running {
+            context.note(&format!("{} is being issued already", renewal.object.kubectl_name()));
         }
         let Some(consent) = consent(args, &named, &plan, context)? else { return Ok(Exit::Bad) };
         let started = context.now();
-        let mut waiting = Vec::new();
+        let mut waiting: Vec<&Renewal> = plan.running.iter().collect();
         for renewal in &plan.renewals {
             match start(args, renewal, &session, started, consent, context).await {
                 Ok(()) => waiting.push(renewal),
@@ -100,7 +100,18 @@ async fn select(
         let breadth =
             if args.all_namespaces { Breadth::Cluster } else { Breadth::Namespace(session.namespace().to_owned()) };
         let sweep = Sweep::new(session, Kind::Certificate, &breadth, query(args.selector.as_deref(), None));
-        sweep.pages(&mut |body| drop(decode::take(&mut objects, &String::from_utf8_lossy(body)))).await?;
+        let mut unreadable = Vec::new();
+        let take = &mut |page: Page| match page {
+            Page::Restart => objects.certificates.clear(),
+            Page::Body(body) => {
+                unreadable.extend(decode::take(&mut objects, &String::from_utf8_lossy(body)).unreadable);
+            }
+        };
+        sweep.pages(take).await?;
+        for object in unreadable {
+            context.note(&format!("error: cannot read {}: {}", object.object, object.why));
+            exit = Exit::Trouble;
+        }
     }
     for named in named {
         let object = ObjRef::new(Kind::Certificate, Some(session.namespace()), &named.name);
@@ -117,7 +128,15 @@ async fn select(
 }
 
 async fn get(session: &Session, object: &ObjRef) -> Result<Certificate, RequestError> {
-    session.get_json(&crate::source::cluster::object_path(object), Accept::Json).await
+    let path = object_path(object);
+    // Anything but an object of the API is refused here, before it is read leniently.
+    let body = crate::source::cluster::object(session, &path).await?;
+    serde_json::from_slice(&body).map_err(|error| RequestError::Decode {
+        path,
+        line: error.line(),
+        column: error.column(),
+        bytes: body.len(),
+    })
 }
 
 /// Names typed by hand are consent enough; whatever a selector found is shown and asked about.
@@ -219,7 +238,7 @@ async fn end(
         }
         match tokio::time::timeout_at(deadline, changes.next()).await {
             Ok(Some(Ok(()))) => {}
-            Ok(Some(Err(error))) => return Err(Failure::Watch(Box::new(error))),
+            Ok(Some(Err(error))) => return Err(watch_failure(session, error)),
             Ok(None) | Err(_) => return Ok(End::TimedOut),
         }
     }

@@ -148,3 +148,13 @@ pub fn api(session: &Session, kind: Kind, namespace: Option<&str>) -> Api<Dynami
         None => Api::all_with(session.client(), &resource),
     }
 }
+
+/// Why a watch ended, in kubectl's words.
+pub fn watch_failure(session: &Session, error: watcher::Error) -> Failure {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => Failure::Request(session.explain(error)),
+        other @ (watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion) => Failure::Watch(Box::new(other)),
+    }
+}

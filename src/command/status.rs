@@ -16,7 +16,7 @@ use crate::render::{escape, json, tree, yaml};
 use crate::report;
 use crate::report::row::{Depth, Row, Urgency};
 use crate::report::tree::{Requests, Tree};
-use crate::source::cluster::{Breadth, Gather, Reach, Sweep, query};
+use crate::source::cluster::{Breadth, Gather, Page, Reach, Sweep, query};
 use crate::source::decode;
 
 /// Issuances whose chain is followed for the table; beyond them STAGE says just `issuing`.
@@ -134,7 +134,11 @@ fn live_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure> 
         let mut rows = Vec::new();
         let query = query(args.selector.as_deref(), args.field_selector.as_deref());
         let sweep = Sweep::new(&session, Kind::Certificate, &breadth, query);
-        sweep.pages(&mut |body| rows.extend(page_rows(body, &choice, now))).await?;
+        let take = &mut |page: Page| match page {
+            Page::Restart => rows.clear(),
+            Page::Body(body) => rows.extend(page_rows(body, &choice, now)),
+        };
+        sweep.pages(take).await?;
         let busy: Vec<ObjRef> = rows
             .iter()
             .filter(|row| row.stage == "issuing")

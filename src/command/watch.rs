@@ -9,7 +9,7 @@ use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Event, watcher};
 
 use super::choose::Choice;
-use super::source::{self, api, block_on, events_of};
+use super::source::{self, api, block_on, events_of, watch_failure};
 use super::status::columns;
 use super::{Context, Exit, Failure};
 use crate::api::Certificate;
@@ -51,7 +51,7 @@ fn table(args: &StatusArgs, context: &mut Context) -> Result<Exit, Failure> {
         let mut listed = false;
         while let Some(event) = events.next().await {
             let now = context.now();
-            let object = match event.map_err(|error| Failure::Watch(Box::new(error)))? {
+            let object = match event.map_err(|error| watch_failure(&session, error))? {
                 // A row that is gone has nothing left to show.
                 Event::Init | Event::Delete(_) => continue,
                 Event::InitDone => {
@@ -117,7 +117,7 @@ fn chain(named: &Named, context: &mut Context) -> Result<Exit, Failure> {
             }
             match changes.next().await {
                 Some(Ok(())) => {}
-                Some(Err(error)) => return Err(Failure::Watch(Box::new(error))),
+                Some(Err(error)) => return Err(watch_failure(&session, error)),
                 None => return Ok(Exit::Good),
             }
         }

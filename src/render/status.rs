@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::escape;
 use crate::objref::{Kind, ObjRef};
 use crate::report::row::Row;
 use crate::report::tree::{Node, Tone, Tree};
@@ -143,7 +144,8 @@ impl<'a> WireNode<'a> {
 pub fn names(rows: &[Row]) -> String {
     let mut out = String::new();
     for row in rows {
-        out.push_str(&ObjRef::new(Kind::Certificate, Some(&row.namespace), &row.name).kubectl_name());
+        let object = ObjRef::new(Kind::Certificate, Some(&row.namespace), &row.name);
+        out.push_str(&escape::line(&object.kubectl_name()));
         out.push('\n');
     }
     out

@@ -43,23 +43,21 @@ impl Verdict {
         if worst == Some(Severity::Error) {
             return Self::Failing;
         }
+        if facts.breaks_off().is_some() {
+            return Self::Unknown;
+        }
         let seen = facts.subject();
         if !matches!(seen, Fact::Seen(())) {
             return Self::Unknown;
         }
-        if issuance(facts) && in_progress {
+        if facts.chain.is_issuance() && in_progress {
             return if is_good(facts) { Self::Renewing } else { Self::Issuing };
         }
-        if worst == Some(Severity::Warning) || (issuance(facts) && facts.has_failed()) {
+        if worst == Some(Severity::Warning) || (facts.chain.is_issuance() && facts.has_failed()) {
             return Self::Failing;
         }
         Self::Healthy
     }
-}
-
-/// Whether the target is part of an issuance, unlike an Issuer.
-fn issuance(facts: &Facts) -> bool {
-    facts.chain.certificate.seen().is_some() || !facts.chain.requests.is_empty()
 }
 
 /// Whether the Secret's certificate can be used now, by the Certificate's own word and the clock.
@@ -86,6 +84,9 @@ pub(super) fn headline(facts: &Facts, verdict: Verdict, findings: &[Finding]) ->
 }
 
 fn unknown(facts: &Facts) -> String {
+    if let Some(gap) = facts.breaks_off() {
+        return format!("how far the issuance is cannot be told: {}", gap.why);
+    }
     let subject = &facts.chain.subject;
     match facts.subject() {
         Fact::Absent => format!("{subject} does not exist"),
@@ -99,7 +100,7 @@ fn healthy(facts: &Facts) -> String {
     match &facts.chain.certificate {
         Fact::Seen(_) => format!("nothing is wrong: {}", validity(facts)),
         Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_) => match facts.chain.issuer.seen() {
-            Some(_) if facts.chain.requests.is_empty() => "nothing is wrong: the issuer is ready".into(),
+            Some(_) if !facts.chain.is_issuance() => "nothing is wrong: the issuer is ready".into(),
             Some(_) | None => "nothing is wrong that these objects show".into(),
         },
     }

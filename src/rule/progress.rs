@@ -1,12 +1,13 @@
 //! What any stuck issuance looks like from above: symptoms, and the last word where no rule knows the cause.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
-use crate::api::{CertificateConditionType, Object, RequestConditionType};
-use crate::chain::{ChallengeNode, RequestNode};
+use crate::api::{CertificateConditionType, Condition, Object, RequestConditionType};
+use crate::chain::ChallengeNode;
 use crate::duration::human;
 use crate::engine::Stage;
+use crate::engine::backoff::{BackOff, next_attempt};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
@@ -58,7 +59,7 @@ fn issuance_failed(facts: &Facts) -> Judgement {
         return Err(Withheld::NotApplicable);
     }
     let object = deepest(facts);
-    let words = facts.chain.in_flight().and_then(words_of_failure);
+    let words = words_of_failure(facts);
     let summary = words.as_ref().map_or_else(
         || format!("the issuance failed: {}", facts.stage.words()),
         |(_, words)| format!("the issuance failed: {words}"),
@@ -79,7 +80,7 @@ pub static ISSUANCE_STALLED: Rule = Rule {
     aliases: &[],
     family: Family::Certificate,
     nature: Nature::Symptom,
-    severity: Severity::Warning,
+    severity: Severity::Error,
     since: "0.1.0",
     summary: "the issuance has not moved for longer than usual",
     doc: include_str!("../../docs/rules/issuance-stalled.md"),
@@ -90,13 +91,48 @@ pub static ISSUANCE_STALLED: Rule = Rule {
 
 fn issuance_stalled(facts: &Facts) -> Judgement {
     let patience = patience(&facts.stage).ok_or(Withheld::NotApplicable)?;
-    let began = facts.issuance_began().or_else(|| facts.chain.certificate.seen().and_then(|c| c.created()));
-    let Some(began) = began.filter(|began| facts.since(*began) > patience) else { return Ok(vec![]) };
+    if let Some(gap) = facts.breaks_off() {
+        return Err(Withheld::Undetermined(gap));
+    }
+    let Some(moved) = last_movement(facts).filter(|moved| facts.since(*moved) > patience) else { return Ok(vec![]) };
     let finding = ISSUANCE_STALLED
         .on(deepest(facts))
-        .says(format!("nothing has moved for {}: {}", human(facts.since(began)), facts.stage.words()))
-        .evidence(Witness::Computed, format!("the issuance began at {began}"));
+        .says(format!("nothing has moved for {}: {}", human(facts.since(moved)), facts.stage.words()))
+        .evidence(Witness::Computed, format!("the last movement that the objects show was at {moved}"));
     Ok(vec![with_words(finding, facts)])
+}
+
+/// When the issuance last got anywhere, or when it fell due. `None` if no object says.
+fn last_movement(facts: &Facts) -> Option<Timestamp> {
+    let certificate = facts.chain.certificate.seen();
+    let issuing = certificate.and_then(|certificate| {
+        let condition =
+            certificate.condition(CertificateConditionType::Issuing).filter(|condition| condition.is_true());
+        condition.and_then(Condition::since)
+    });
+    let request = facts.request().ok().map(|node| node.request);
+    let decided = request.into_iter().flat_map(|request| &request.status.conditions).filter_map(Condition::since).max();
+    let order = facts.order().ok().and_then(|node| node.order.created());
+    let challenges = facts.challenges().unwrap_or_default().iter().flat_map(|node| {
+        let presented = node.challenge.status.presented_at.as_ref().map(|time| time.0);
+        [node.challenge.created(), presented]
+    });
+    let began = issuing.max(request.and_then(Object::created)).max(decided).max(order).max(challenges.max().flatten());
+    began.or_else(|| fell_due(facts))
+}
+
+/// When the trigger controller should have started: after the back-off, at the renewal time, or when Ready last
+/// changed.
+fn fell_due(facts: &Facts) -> Option<Timestamp> {
+    let certificate = facts.chain.certificate.seen()?;
+    let status = &certificate.status;
+    let retried = status
+        .last_failure_time
+        .as_ref()
+        .map(|failed| next_attempt(failed.0, status.failed_issuance_attempts, &BackOff::default()));
+    let renewal = status.renewal_time.as_ref().map(|time| time.0).filter(|renewal| *renewal <= facts.now);
+    let ready = certificate.condition(CertificateConditionType::Ready).and_then(Condition::since);
+    retried.max(renewal).or(ready).or_else(|| certificate.created())
 }
 
 /// How long a stage may last before it is worth a warning. `None` for stages that may last.
@@ -120,9 +156,10 @@ fn patience(stage: &Stage) -> Option<SignedDuration> {
 
 /// The furthest object down the chain.
 fn deepest(facts: &Facts) -> ObjRef {
-    let Some(node) = facts.chain.in_flight() else { return facts.chain.subject.clone() };
-    let Some(order) = node.order() else { return node.request.objref() };
-    open_challenge(&order.challenges).map_or_else(|| order.order.objref(), |node| node.challenge.objref())
+    let challenge = facts.challenges().ok().and_then(open_challenge).map(|node| node.challenge.objref());
+    let order = || facts.order().ok().map(|node| node.order.objref());
+    let request = || facts.request().ok().map(|node| node.request.objref());
+    challenge.or_else(order).or_else(request).unwrap_or_else(|| facts.chain.subject.clone())
 }
 
 /// A failed Challenge, else one that is not valid yet.
@@ -136,21 +173,24 @@ fn open_challenge<'n, 'i>(challenges: &'n [ChallengeNode<'i>]) -> Option<&'n Cha
 }
 
 /// The deepest words that some controller left about the failure, and whose they are.
-fn words_of_failure(node: &RequestNode) -> Option<(Witness, String)> {
-    let challenge = open_challenge(node.challenges())
+fn words_of_failure(facts: &Facts) -> Option<(Witness, String)> {
+    let challenge = open_challenge(facts.challenges().unwrap_or_default())
         .map(|node| (Witness::Status(Kind::Challenge, "reason"), node.challenge.status.reason.clone()));
-    let order = node.order().map(|node| (Witness::Status(Kind::Order, "reason"), node.order.status.reason.clone()));
+    let order =
+        facts.order().ok().map(|node| (Witness::Status(Kind::Order, "reason"), node.order.status.reason.clone()));
     let condition = |type_: RequestConditionType, name| {
-        node.request
-            .condition(type_)
-            .map(|condition| (Witness::Condition(Kind::CertificateRequest, name), condition.message.clone()))
+        let condition = facts.request().ok()?.request.condition(type_)?;
+        Some((Witness::Condition(Kind::CertificateRequest, name), condition.message.clone()))
     };
+    let state = facts.order().ok().and_then(|node| node.order.status.state.clone());
+    let state = state.map(|state| (Witness::Status(Kind::Order, "state"), format!("the Order is {state}")));
     [
         challenge,
         order,
         condition(RequestConditionType::Denied, "Denied"),
         condition(RequestConditionType::InvalidRequest, "InvalidRequest"),
         condition(RequestConditionType::Ready, "Ready"),
+        state,
     ]
     .into_iter()
     .flatten()
@@ -158,7 +198,7 @@ fn words_of_failure(node: &RequestNode) -> Option<(Witness, String)> {
 }
 
 fn with_words(finding: Finding, facts: &Facts) -> Finding {
-    match facts.chain.in_flight().and_then(words_of_failure) {
+    match words_of_failure(facts) {
         Some((witness, words)) => finding.evidence(witness, words),
         None => finding,
     }

@@ -203,7 +203,16 @@ pub static STUCK_DELETING: Rule = Rule {
     summary: "the Challenge is deleted, but its clean-up does not finish",
     doc: include_str!("../../docs/rules/challenge-stuck-deleting.md"),
     needs: &[Kind::Challenge, Kind::Event, Kind::Deployment, Kind::ClusterIssuer, Kind::Issuer],
-    explains: &[],
+    // What a check of it says no longer matters: it is being taken away.
+    explains: &[
+        "http01-404",
+        "http01-403-or-401",
+        "http01-503-or-502",
+        "http01-wrong-body",
+        "http01-self-check-cannot-reach",
+        "dns01-not-propagated",
+        "dns01-split-horizon",
+    ],
     judge: stuck_deleting,
 };
 

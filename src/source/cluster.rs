@@ -14,7 +14,7 @@ use futures::stream;
 use jiff::Timestamp;
 
 pub use ask::Ask;
-pub use pages::object_path;
+pub use pages::{Page, object, object_path};
 pub use sweep::{Breadth, Sweep, query};
 
 use crate::chain::Chain;

@@ -228,7 +228,7 @@ mod in_a_pod {
     use super::*;
 
     fn pod_env(more: &[(&str, &str)]) -> Env {
-        let base = [("HOME", "/root"), ("KUBERNETES_SERVICE_HOST", "fd00::1"), ("KUBERNETES_SERVICE_PORT", "443")];
+        let base = [("HOME", "/home/user"), ("KUBERNETES_SERVICE_HOST", "fd00::1"), ("KUBERNETES_SERVICE_PORT", "443")];
         Env::from_pairs(base.iter().chain(more).copied())
     }
 
@@ -269,14 +269,14 @@ mod in_a_pod {
 
     #[test]
     fn a_broken_kubeconfig_is_reported_and_not_passed_over() {
-        let files = pod_files().bytes("/root/.kube/config", b"clusters: [");
+        let files = pod_files().bytes("/home/user/.kube/config", b"clusters: [");
         let err = resolve(&Flags::default(), &pod_env(&[]), &files).unwrap_err();
         assert!(matches!(err, ConnectError::ParseConfig { .. }), "{err}");
     }
 
     #[test]
     fn a_kubeconfig_with_a_cluster_is_preferred() {
-        let files = pod_files().bytes("/root/.kube/config", CONFIG.as_bytes());
+        let files = pod_files().bytes("/home/user/.kube/config", CONFIG.as_bytes());
         let resolved = resolve(&context("bare"), &pod_env(&[]), &files).unwrap();
         assert_eq!(resolved.server, "https://dev:6443");
         // As in kubectl: a context without a namespace still takes the pod's.

@@ -1,7 +1,7 @@
 //! One question to the API server: its path, its scope, its words.
 
 use super::{denial, pages};
-use crate::connect::{Accept, RequestError, Session};
+use crate::connect::{RequestError, Session};
 use crate::fact::Denial;
 use crate::inventory::Scope;
 use crate::objref::{Kind, ObjRef};
@@ -135,8 +135,8 @@ impl Ask {
 }
 
 async fn one(session: &Session, path: &str) -> Sent {
-    match session.get_as(path, Accept::Json).await {
-        Ok(body) => Sent { bodies: vec![body.to_vec()], trouble: None, requests: 1 },
+    match pages::object(session, path).await {
+        Ok(body) => Sent { bodies: vec![body], trouble: None, requests: 1 },
         Err(trouble) => Sent { bodies: Vec::new(), trouble: Some(trouble), requests: 1 },
     }
 }

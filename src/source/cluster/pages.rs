@@ -35,10 +35,41 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct ListHead {
+/// Part of a list.
+#[derive(Clone, Copy, Debug)]
+pub enum Page<'b> {
+    /// The list begins anew: what was handed on before is void.
+    Restart,
+    Body(&'b [u8]),
+}
+
+/// What every object and list of the API has.
+#[derive(Debug, Deserialize)]
+struct Head {
+    #[serde(rename = "kind")]
+    _kind: String,
     #[serde(default)]
     metadata: ListMeta,
+}
+
+/// The head of an answer; an error if that is no object of the API, such as the page of a proxy.
+fn head(path: &str, body: &[u8]) -> Result<Head, RequestError> {
+    // A struct may be read from an array too: only an object will do.
+    let is_object = body.trim_ascii_start().first() == Some(&b'{');
+    let (line, column) = match serde_json::from_slice::<Head>(body) {
+        Ok(head) if is_object => return Ok(head),
+        Ok(_) => (1, 1),
+        Err(error) => (error.line(), error.column()),
+    };
+    let path = path.split('?').next().unwrap_or_default().to_owned();
+    Err(RequestError::Decode { path, line, column, bytes: body.len() })
+}
+
+/// Reads one object.
+pub async fn object(session: &Session, path: &str) -> Result<Vec<u8>, RequestError> {
+    let body = session.get_as(path, Accept::Json).await?;
+    head(path, &body)?;
+    Ok(body.to_vec())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -50,11 +81,13 @@ struct ListMeta {
 /// Every page of a list, one behind the other. What was read before a failure is kept.
 pub async fn every(session: &Session, kind: Kind, namespace: Option<&str>, query: &str) -> Sent {
     let mut sent = Sent::default();
-    sent.trouble = each_page(session, kind, namespace, query, Accept::Json, &mut sent.requests, &mut |body| {
-        sent.bodies.push(body.to_vec());
-    })
-    .await
-    .err();
+    sent.trouble =
+        each_page(session, kind, namespace, query, Accept::Json, &mut sent.requests, &mut |page| match page {
+            Page::Restart => sent.bodies.clear(),
+            Page::Body(body) => sent.bodies.push(body.to_vec()),
+        })
+        .await
+        .err();
     sent
 }
 
@@ -66,26 +99,38 @@ pub async fn each_page(
     query: &str,
     accept: Accept,
     requests: &mut usize,
-    take: &mut dyn FnMut(&[u8]),
+    take: &mut dyn FnMut(Page),
 ) -> Result<(), RequestError> {
     let base = collection_path(kind, namespace);
-    let mut more = String::new();
+    let first = format!("{base}?limit={PAGE}{query}");
+    *requests += 1;
+    let mut answer = session.get_as(&first, accept).await;
+    let mut is_first = true;
     loop {
-        let from = if more.is_empty() { String::new() } else { format!("&continue={}", encoded(&more)) };
-        *requests += 1;
-        match session.get_as(&format!("{base}?limit={PAGE}{query}{from}"), accept).await {
+        match answer {
             Ok(body) => {
-                let head: ListHead = serde_json::from_slice(&body).unwrap_or_default();
-                take(&body);
-                match head.metadata.more.filter(|more| !more.is_empty()) {
-                    Some(next) => more = next,
-                    None => return Ok(()),
-                }
+                let head = head(&base, &body)?;
+                let Some(more) = head.metadata.more.filter(|more| !more.is_empty()) else {
+                    take(Page::Body(&body));
+                    return Ok(());
+                };
+                *requests += 1;
+                let next = format!("{first}&continue={}", encoded(&more));
+                // The server is the slower one: it works on the next page while this one is read.
+                let read = async {
+                    tokio::task::yield_now().await;
+                    take(Page::Body(&body));
+                };
+                (answer, ()) = futures::join!(session.get_as(&next, accept), read);
+                is_first = false;
             }
-            Err(RequestError::Expired { .. }) if !more.is_empty() => {
+            Err(RequestError::Expired { .. }) if !is_first => {
                 *requests += 1;
                 let whole = query.strip_prefix('&').map(|query| format!("?{query}")).unwrap_or_default();
-                take(&session.get_as(&format!("{base}{whole}"), accept).await?);
+                let body = session.get_as(&format!("{base}{whole}"), accept).await?;
+                head(&base, &body)?;
+                take(Page::Restart);
+                take(Page::Body(&body));
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -108,7 +153,8 @@ struct MetadataPage {
 pub async fn names_owned_by(session: &Session, kind: Kind, namespace: &str, uid: &str) -> (Vec<String>, Sent) {
     let mut names = Vec::new();
     let mut sent = Sent::default();
-    let read = each_page(session, kind, Some(namespace), "", Accept::MetadataList, &mut sent.requests, &mut |body| {
+    let read = each_page(session, kind, Some(namespace), "", Accept::MetadataList, &mut sent.requests, &mut |page| {
+        let Page::Body(body) = page else { return names.clear() };
         let Ok(page) = serde_json::from_slice::<MetadataPage>(body) else { return };
         let owned = page.items.into_iter().filter(|item| {
             let owners = item.metadata.owner_references.as_deref().unwrap_or_default();
@@ -125,7 +171,8 @@ pub async fn names_owned_by(session: &Session, kind: Kind, namespace: &str, uid:
 pub async fn names(session: &Session, kind: Kind, namespace: Option<&str>, query: &str) -> Vec<ObjRef> {
     let mut found = Vec::new();
     let mut requests = 0;
-    let read = each_page(session, kind, namespace, query, Accept::MetadataList, &mut requests, &mut |body| {
+    let read = each_page(session, kind, namespace, query, Accept::MetadataList, &mut requests, &mut |page| {
+        let Page::Body(body) = page else { return found.clear() };
         let Ok(page) = serde_json::from_slice::<MetadataPage>(body) else { return };
         found.extend(page.items.into_iter().filter_map(|item| {
             Some(ObjRef::new(kind, item.metadata.namespace.as_deref(), item.metadata.name.as_deref()?))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::pages::{each_page, encoded};
+use super::pages::{Page, each_page, encoded};
 use super::{Ask, Gather};
 use crate::api::Object;
 use crate::connect::{Accept, RequestError, Session};
@@ -130,7 +130,7 @@ impl<'s> Sweep<'s> {
     }
 
     /// Calls `take` with each page's JSON.
-    pub async fn pages(&self, take: &mut dyn FnMut(&[u8])) -> Result<(), RequestError> {
+    pub async fn pages(&self, take: &mut dyn FnMut(Page)) -> Result<(), RequestError> {
         let mut requests = 0;
         let namespace = self.namespace.as_deref();
         let read = each_page(self.session, self.kind, namespace, &self.query, Accept::Json, &mut requests, take).await;
