@@ -31,7 +31,10 @@ pub fn measure(bench: &Bench, lab: &Lab, table: &mut Table) -> anyhow::Result<()
         let asked = Asked::by(program, &with(&far), lab.audit_log())?;
         let timed = away.best.saturating_sub(direct.best).as_secs_f64() / round_trip.as_secs_f64();
         let (count, requests) = (HANDSHAKES + asked.waves(), asked.requests());
-        let words = format!("{count} for {requests} requests; {}, {timed:.1} round trips more than near by", duration(away.wall));
+        let words = format!(
+            "{count} for {requests} requests; {}, {timed:.1} round trips more than near by",
+            duration(away.wall)
+        );
         Ok((words, asked))
     };
     table.info("round trip of the relay", &duration(round_trip), "");

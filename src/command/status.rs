@@ -179,9 +179,7 @@ fn trees(args: &StatusArgs, named: &[Named], context: &mut Context) -> Result<Ex
     let reach = if args.history { Reach::History } else { Reach::Chain };
     let wanted = Wanted { source: &args.source, named, all_namespaces: false, reach };
     let looked = source::look(&wanted, context)?;
-    if !args.source.from.is_empty() {
-        tell_unseen(&looked.inventory, context);
-    }
+    tell_unseen(&looked.inventory, context);
     let requests = if args.history { Requests::All } else { Requests::CurrentAndNext };
     let subjects = source::subjects(&looked, named);
     let mut trees = Vec::new();

@@ -49,7 +49,7 @@ pub static ISSUANCE_FAILED: Rule = Rule {
     since: "0.1.0",
     summary: "the last issuance failed, for a reason that no other rule knows",
     doc: include_str!("../../docs/rules/issuance-failed.md"),
-    needs: &[Kind::Certificate, Kind::CertificateRequest, Kind::Order, Kind::Challenge],
+    needs: &[Kind::Certificate, Kind::CertificateRequest, Kind::Order, Kind::Challenge, Kind::Event],
     explains: &[],
     judge: issuance_failed,
 };
@@ -174,8 +174,7 @@ fn open_challenge<'n, 'i>(challenges: &'n [ChallengeNode<'i>]) -> Option<&'n Cha
 
 /// The deepest words that some controller left about the failure, and whose they are.
 fn words_of_failure(facts: &Facts) -> Option<(Witness, String)> {
-    let challenge = open_challenge(facts.challenges().unwrap_or_default())
-        .map(|node| (Witness::Status(Kind::Challenge, "reason"), node.challenge.status.reason.clone()));
+    let challenge = open_challenge(facts.challenges().unwrap_or_default()).map(|node| words_of_challenge(facts, node));
     let order =
         facts.order().ok().map(|node| (Witness::Status(Kind::Order, "reason"), node.order.status.reason.clone()));
     let condition = |type_: RequestConditionType, name| {
@@ -195,6 +194,17 @@ fn words_of_failure(facts: &Facts) -> Option<(Witness, String)> {
     .into_iter()
     .flatten()
     .find(|(_, words)| !words.is_empty())
+}
+
+/// The CA's words. cert-manager now and then accepts a Challenge twice and keeps the answer to the second time, which is
+/// that the Challenge is no longer open; the first answer is in the event.
+fn words_of_challenge(facts: &Facts, node: &ChallengeNode) -> (Witness, String) {
+    let reason = &node.challenge.status.reason;
+    let event = facts.event(node.challenge, "Failed").and_then(|event| event.message.clone());
+    match event.filter(|_| reason.contains("Cannot update challenge")) {
+        Some(message) => (Witness::Event(Kind::Challenge, "Failed".to_owned()), message),
+        None => (Witness::Status(Kind::Challenge, "reason"), reason.clone()),
+    }
 }
 
 fn with_words(finding: Finding, facts: &Facts) -> Finding {

@@ -364,7 +364,9 @@ fn authorization_expired(facts: &Facts) -> Judgement {
             // Trouble with the account looks alike.
             let account = words.contains("jws") || words.contains("account");
             let told = words.contains("authorization must be pending") || words.contains("expired authorization");
-            !account && (told || challenge.status.state == Some(AcmeState::Expired))
+            // cert-manager accepted it twice, and the CA's answer to the first time stands in an event only.
+            let twice = words.contains("cannot update challenge");
+            !account && !twice && (told || challenge.status.state == Some(AcmeState::Expired))
         })
         .map(|challenge| {
             let name = &challenge.spec.dns_name;

@@ -103,7 +103,11 @@ impl<'s> Gather<'s> {
                 }
             }
             let answer = match sent.trouble {
-                Some(fatal @ RequestError::GroupAbsent { .. }) if ask.is_essential() => return Err(fatal),
+                Some(fatal @ (RequestError::GroupAbsent { .. } | RequestError::Decode { .. }))
+                    if ask.is_essential() =>
+                {
+                    return Err(fatal);
+                }
                 // A kind that is not served has no objects.
                 None | Some(RequestError::NotFound { .. } | RequestError::GroupAbsent { .. }) => Answer::Complete,
                 Some(RequestError::Forbidden { .. }) => Answer::Hidden(ask.denial()),

@@ -209,6 +209,24 @@ fn a_server_that_is_not_there_is_told_in_kubectls_words() {
 }
 
 #[test]
+fn a_watch_is_refused_in_the_same_words() {
+    let lab = Lab::shared();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let output = bare(lab, &["status", "-w", "--server", &format!("https://127.0.0.1:{port}")]).expect_code(2);
+    output.complains(&format!(
+        "The connection to the server 127.0.0.1:{port} was refused - did you specify the right host"
+    ));
+    let ca = lab.ready.ca_file.display().to_string();
+    let flags = ["--server", &lab.ready.server, "--token", "wrong", "--certificate-authority", &ca];
+    let output = bare(lab, &[&["status", "-w"][..], &flags].concat()).expect_code(2);
+    output.complains("error: You must be logged in to the server (Unauthorized)");
+    let output = lab.cert_as("nobody", &["status", "-w", "-n", "default"]).expect_code(2);
+    output.complains(
+        "Error from server (Forbidden): certificates.cert-manager.io is forbidden: User \"nobody\" cannot list resource",
+    );
+}
+
+#[test]
 fn a_wrong_token_is_told_in_kubectls_words_and_never_printed() {
     let lab = Lab::shared();
     let ca = lab.ready.ca_file.display().to_string();

@@ -139,6 +139,20 @@ fn a_wait_that_runs_out_says_where_it_stands() {
 }
 
 #[test]
+fn an_issuance_that_runs_already_can_be_waited_for() {
+    let lab = Lab::steered();
+    lab.controllers_without(&[]);
+    let place = issued(&lab, "renew-running", &["web"]);
+    lab.controllers_without(&["certificaterequests-approver"]);
+    place.cert(&["renew", "web"]).expect_code(0);
+    let output = place.cert(&["renew", "web", "--wait", "--timeout", "2s"]).expect_code(1);
+    output.complains("timed out waiting for the condition on certificates/web");
+    lab.controllers_without(&[]);
+    place.cert(&["renew", "web", "--wait", "--timeout", "50s"]).expect_code(0);
+    assert_eq!(revision(&place, "web"), 2);
+}
+
+#[test]
 fn wrong_names_are_told_and_the_right_ones_are_renewed() {
     let place = issued(Lab::shared(), "renew-names", &["web"]);
     let output = place.cert(&["renew", "web", "nothing"]).expect_code(2);

@@ -237,6 +237,31 @@ async fn one_certificate_is_shown_without_a_list_of_any_kind() {
 }
 
 #[tokio::test]
+async fn what_may_not_be_seen_is_named_and_ends_nothing() {
+    let mut wrong = Vec::new();
+    for (hidden, resource, absent) in [
+        ("/secrets/", "secrets", "web-tls does not exist"),
+        ("/events", "events", ""),
+        ("/clusterissuers/", "clusterissuers.cert-manager.io", "letsencrypt does not exist"),
+        ("/certificaterequests/", "certificaterequests.cert-manager.io", "web-1 does not exist"),
+    ] {
+        let twist = move |seen: &Seen| seen.path.contains(hidden).then(|| forbidden(seen));
+        let world = Scripted::new(&format!("hidden-{}", &resource[..6]), specimen("healthy"), twist).await;
+        for command in ["status", "diagnose"] {
+            let ran = world.run(&[command, "web", "-n", "shop"]).await;
+            let said = flat(&format!("{} {}", ran.stdout, ran.stderr));
+            let named =
+                ["get", "list"].iter().any(|verb| said.contains(&format!("no permission to {verb} {resource}")));
+            let called_absent = !absent.is_empty() && said.contains(absent);
+            if ran.code != Some(0) || !said.contains("Certificate shop/web") || !named || called_absent {
+                wrong.push(format!("{command} without {resource}: {ran}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
 async fn a_certificate_that_may_not_be_seen_is_refused_in_kubectls_words() {
     let world = Scripted::new("forbidden", specimen("healthy"), |seen| Some(forbidden(seen))).await;
     for args in [&["status", "web", "-n", "shop"][..], &["diagnose", "web", "-n", "shop"], &["status", "-n", "shop"]] {
@@ -291,6 +316,29 @@ async fn a_list_is_read_page_by_page() {
     ran.expect(0, &[]);
     assert_eq!(ran.stdout.lines().count(), 3, "{ran}");
     assert!(world.paths().iter().all(|path| path.contains("limit=500")), "{:?}", world.paths());
+}
+
+#[tokio::test]
+async fn a_list_that_expires_half_way_is_read_again_whole_and_nothing_is_shown_twice() {
+    for command in [&["status", "-n", "shop", "-o", "name"][..], &["diagnose", "-n", "shop", "-o", "short"]] {
+        let whole = vec![certificate("a"), certificate("b"), certificate("c")];
+        let first = list(&whole[..1], Some("page1"));
+        let world = Scripted::new(&format!("expired-{}", command[0]), whole.clone(), move |seen| {
+            let is_list = seen.path.split('?').next().unwrap().ends_with("/certificates");
+            match (is_list, seen.path.contains("continue="), seen.path.contains("limit=")) {
+                (true, true, _) => Some(status(410, "Expired", "The provided continue parameter is too old")),
+                (true, false, true) => Some(first.clone()),
+                _ => None,
+            }
+        })
+        .await;
+        let ran = world.run(command).await;
+        ran.expect(0, &[]);
+        for name in ["a", "b", "c"] {
+            let lines = ran.stdout.lines().filter(|line| line.split([' ', '/', ':']).any(|word| word == name));
+            assert_eq!(lines.count(), 1, "{name}: {ran}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -356,6 +404,25 @@ async fn one_slow_question_does_not_lose_the_answers_to_the_others() {
     .await;
     let ran = world.run(&["diagnose", "web", "-n", "shop", "--request-timeout", "1s"]).await;
     ran.expect(0, &["Certificate shop/web", "secrets", "no answer"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_object_is_named_and_never_quoted() {
+    let mut wrong = Vec::new();
+    for garbage in
+        ["<html>login</html>", "{\"kind\": \"Certificate\", \"metadata\": 7}", "", "null", "[]", "{\"apiVersion\": 1"]
+    {
+        let world = Scripted::new("garbage", vec![], move |_| Some(Reply::ok(garbage))).await;
+        for command in [&["status", "web"][..], &["status"], &["diagnose", "web"], &["diagnose"], &["renew", "web"]] {
+            let ran = world.run(command).await;
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            let quoted = said.contains("login") || said.contains("panicked");
+            if ran.code != Some(2) || !ran.stderr.contains("/certificates") || quoted {
+                wrong.push(format!("{garbage:?} {command:?}: {ran}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test]
