@@ -88,7 +88,7 @@ fn roots(looked: &Looked) -> Vec<ObjRef> {
 fn is_root<O: Stored>(inventory: &Inventory, object: &impl Object) -> bool {
     let owner = object.controller().filter(|owner| owner.kind == O::KIND.word());
     let seen = owner.map(|owner| inventory.get::<O>(object.namespace(), &owner.name));
-    !seen.is_some_and(|fact| fact.seen().is_some_and(|seen| seen.uid() == object.controller_uid()))
+    seen.is_none_or(|fact| fact.seen().is_none_or(|seen| seen.uid() != object.controller_uid()))
 }
 
 fn render(report: &Report, args: &DiagnoseArgs, context: &Context) -> String {
