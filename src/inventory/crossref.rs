@@ -183,3 +183,64 @@ fn secrets_of(spec: &PodSpec) -> Vec<String> {
     names.dedup();
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::Objects;
+    use crate::source::decode;
+
+    fn inventory(yaml: &str) -> Inventory {
+        let mut objects = Objects::default();
+        let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(yaml).unwrap();
+        for document in documents {
+            assert_eq!(decode::take(&mut objects, &document.to_string()).unreadable, []);
+        }
+        Inventory::new(objects)
+    }
+
+    #[test]
+    fn ingresses_serve_a_host_by_name_or_by_its_last_wildcard_and_solvers_do_not_count() {
+        let ingress = |name: &str, host: &str, labels: &str| {
+            format!(
+                "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {name}, namespace: shop, labels: \
+                 {{{labels}}}}}\nspec: {{rules: [{{host: {host:?}}}]}}\n---\n"
+            )
+        };
+        let solver = format!("{}: 'true'", annotation::SOLVER);
+        let inventory = inventory(
+            &[
+                ingress("exact", "A.example.com", ""),
+                ingress("other", "b.example.com", ""),
+                ingress("solver", "a.example.com", &solver),
+                ingress("wild", "*.example.com", ""),
+            ]
+            .concat(),
+        );
+        let serving =
+            |host: &str| -> Vec<&str> { inventory.ingresses_serving(host).iter().map(|one| one.name()).collect() };
+        assert_eq!(serving("a.EXAMPLE.com"), ["exact", "wild"]);
+        assert_eq!(serving("a.b.example.com"), Vec::<&str>::new());
+        assert_eq!(serving("example.com"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn deployments_are_cert_managers_by_image_or_container() {
+        let deployment = |name: &str, container: &str, image: &str| {
+            format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: x}}\nspec: {{selector: {{}}, \
+                 template: {{spec: {{containers: [{{name: {container}, image: {image:?}}}]}}}}}}\n---\n"
+            )
+        };
+        let inventory = inventory(
+            &[
+                deployment("by-image", "main", "quay.io/jetstack/cert-manager-webhook:v1"),
+                deployment("by-name", "cert-manager-controller", "mirror/controller"),
+                deployment("shop", "web", "shop:1"),
+            ]
+            .concat(),
+        );
+        let found: Vec<&str> = inventory.cert_manager_deployments().map(Object::name).collect();
+        assert_eq!(found, ["by-image", "by-name"]);
+    }
+}
