@@ -28,7 +28,7 @@ pub use certificate::{
 };
 pub use challenge::{Challenge, ChallengeSpec, ChallengeStatus, ChallengeType};
 pub use condition::{Condition, ConditionStatus};
-pub use gateway::{Gateway, HttpRoute};
+pub use gateway::{Gateway, HttpRoute, ListenerSet};
 pub use issuer::{
     AcmeIssuer, ClusterIssuer, ExternalIssuer, Issuer, IssuerCondition, IssuerConditionType, IssuerReason, IssuerSpec,
     IssuerStatus,

@@ -14,8 +14,8 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
 use crate::api::{
-    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, Object,
-    Order, Secret,
+    Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, ListenerSet,
+    Object, Order, Secret,
 };
 use crate::fact::{Denial, Fact, Failure, WhyNot};
 use crate::objref::{Kind, ObjRef};
@@ -100,6 +100,7 @@ pub struct Objects {
     pub ingress_classes: Vec<IngressClass>,
     pub http_routes: Vec<HttpRoute>,
     pub gateways: Vec<Gateway>,
+    pub listener_sets: Vec<ListenerSet>,
     pub deployments: Vec<Deployment>,
     pub leases: Vec<Lease>,
     pub endpoint_slices: Vec<EndpointSlice>,
@@ -204,6 +205,7 @@ pub struct Inventory {
     pub ingress_classes: Store<IngressClass>,
     pub http_routes: Store<HttpRoute>,
     pub gateways: Store<Gateway>,
+    pub listener_sets: Store<ListenerSet>,
     pub deployments: Store<Deployment>,
     pub leases: Store<Lease>,
     pub endpoint_slices: Store<EndpointSlice>,
@@ -263,6 +265,7 @@ impl Inventory {
             ingress_classes: Store::new(objects.ingress_classes),
             http_routes: Store::new(objects.http_routes),
             gateways: Store::new(objects.gateways),
+            listener_sets: Store::new(objects.listener_sets),
             deployments,
             leases: Store::new(objects.leases),
             endpoint_slices: Store::new(objects.endpoint_slices),
@@ -374,6 +377,7 @@ impl Inventory {
             | Kind::IngressClass
             | Kind::HttpRoute
             | Kind::Gateway
+            | Kind::ListenerSet
             | Kind::Deployment
             | Kind::Lease
             | Kind::EndpointSlice => Box::new(std::iter::empty()),
@@ -429,6 +433,7 @@ stored! {
     IngressClass => ingress_classes,
     HttpRoute => http_routes,
     Gateway => gateways,
+    ListenerSet => listener_sets,
     Deployment => deployments,
     Lease => leases,
     EndpointSlice => endpoint_slices,

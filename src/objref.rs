@@ -23,6 +23,7 @@ pub enum Kind {
     IngressClass,
     HttpRoute,
     Gateway,
+    ListenerSet,
     Deployment,
     Lease,
     EndpointSlice,
@@ -51,7 +52,7 @@ const fn names(
 
 impl Kind {
     /// Every kind, in the order in which a chain is read.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Certificate,
         Self::CertificateRequest,
         Self::Order,
@@ -66,6 +67,7 @@ impl Kind {
         Self::IngressClass,
         Self::HttpRoute,
         Self::Gateway,
+        Self::ListenerSet,
         Self::Deployment,
         Self::Lease,
         Self::EndpointSlice,
@@ -98,6 +100,7 @@ impl Kind {
             }
             Self::HttpRoute => names("HTTPRoute", GW, "httproutes", "httproute", &[]),
             Self::Gateway => names("Gateway", GW, "gateways", "gateway", &["gtw"]),
+            Self::ListenerSet => names("ListenerSet", GW, "listenersets", "listenerset", &["lset"]),
             Self::Deployment => names("Deployment", "apps", "deployments", "deployment", &["deploy"]),
             Self::Lease => names("Lease", "coordination.k8s.io", "leases", "lease", &[]),
             Self::EndpointSlice => names("EndpointSlice", "discovery.k8s.io", "endpointslices", "endpointslice", &[]),

@@ -37,6 +37,50 @@ pub const INJECT_APISERVER_CA: &str = "cert-manager.io/inject-apiserver-ca";
 pub const SHIM_ISSUER: &str = "cert-manager.io/issuer";
 /// On Ingress, Gateway, ListenerSet: the ClusterIssuer to use.
 pub const SHIM_CLUSTER_ISSUER: &str = "cert-manager.io/cluster-issuer";
+/// On shim objects: e-mail addresses, comma separated.
+pub const EMAIL_SANS: &str = "cert-manager.io/email-sans";
+/// On shim objects: `spec.subject.organizations`, one record of CSV, as for all lists of the subject.
+pub const SUBJECT_ORGANIZATIONS: &str = "cert-manager.io/subject-organizations";
+/// On shim objects: `spec.subject.organizationalUnits`.
+pub const SUBJECT_ORGANIZATIONAL_UNITS: &str = "cert-manager.io/subject-organizationalunits";
+/// On shim objects: `spec.subject.countries`.
+pub const SUBJECT_COUNTRIES: &str = "cert-manager.io/subject-countries";
+/// On shim objects: `spec.subject.provinces`.
+pub const SUBJECT_PROVINCES: &str = "cert-manager.io/subject-provinces";
+/// On shim objects: `spec.subject.localities`.
+pub const SUBJECT_LOCALITIES: &str = "cert-manager.io/subject-localities";
+/// On shim objects: `spec.subject.postalCodes`.
+pub const SUBJECT_POSTAL_CODES: &str = "cert-manager.io/subject-postalcodes";
+/// On shim objects: `spec.subject.streetAddresses`.
+pub const SUBJECT_STREET_ADDRESSES: &str = "cert-manager.io/subject-streetaddresses";
+/// On shim objects: `spec.subject.serialNumber`.
+pub const SUBJECT_SERIAL_NUMBER: &str = "cert-manager.io/subject-serialnumber";
+/// On shim objects: `spec.duration`.
+pub const SHIM_DURATION: &str = "cert-manager.io/duration";
+/// On shim objects: `spec.renewBefore`.
+pub const SHIM_RENEW_BEFORE: &str = "cert-manager.io/renew-before";
+/// On shim objects: `spec.renewBeforePercentage`.
+pub const SHIM_RENEW_BEFORE_PERCENTAGE: &str = "cert-manager.io/renew-before-percentage";
+/// On shim objects: `spec.usages`, comma separated.
+pub const SHIM_USAGES: &str = "cert-manager.io/usages";
+/// On shim objects: `spec.revisionHistoryLimit`.
+pub const SHIM_REVISION_HISTORY_LIMIT: &str = "cert-manager.io/revision-history-limit";
+/// On shim objects: `spec.privateKey.algorithm`.
+pub const SHIM_KEY_ALGORITHM: &str = "cert-manager.io/private-key-algorithm";
+/// On shim objects: `spec.privateKey.encoding`.
+pub const SHIM_KEY_ENCODING: &str = "cert-manager.io/private-key-encoding";
+/// On shim objects: `spec.privateKey.size`.
+pub const SHIM_KEY_SIZE: &str = "cert-manager.io/private-key-size";
+/// On shim objects: `spec.privateKey.rotationPolicy`.
+pub const SHIM_ROTATION_POLICY: &str = "cert-manager.io/private-key-rotation-policy";
+/// On shim objects: `spec.secretTemplate`, as JSON.
+pub const SHIM_SECRET_TEMPLATE: &str = "cert-manager.io/secret-template";
+/// On Gateway and ListenerSet: names of listeners that get no Certificate, comma separated.
+pub const SHIM_IGNORE_LISTENERS: &str = "cert-manager.io/ignore-tls-listeners";
+/// On Ingress: `true` asks for a Certificate from the default issuer.
+pub const TLS_ACME: &str = "kubernetes.io/tls-acme";
+/// On ListenerSet: true attaches the solver's route to the parent Gateway and not to the ListenerSet.
+pub const HTTP01_PARENT_REF_FALLBACK: &str = "acme.cert-manager.io/http01-parentreffallback";
 /// On Ingress: solve HTTP-01 on the same Ingress.
 pub const HTTP01_EDIT_IN_PLACE: &str = "acme.cert-manager.io/http01-edit-in-place";
 /// On Ingress: class of the solver's Ingress.
@@ -74,3 +118,6 @@ pub const SOLVER: &str = "acme.cert-manager.io/http01-solver";
 pub const CHALLENGE_FINALIZER: &str = "acme.cert-manager.io/finalizer";
 /// The same, in releases before 1.19.
 pub const CHALLENGE_FINALIZER_LEGACY: &str = "finalizer.acme.cert-manager.io";
+
+/// Label by which `kubectl apply --applyset` prunes; the shims do not pass it on.
+pub const APPLYSET_PART_OF: &str = "applyset.kubernetes.io/part-of";

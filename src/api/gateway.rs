@@ -1,4 +1,4 @@
-//! Gateway API: as much of Gateway and HTTPRoute as HTTP-01 solving touches.
+//! Gateway API: as much of Gateway, ListenerSet and HTTPRoute as cert-manager's shims and HTTP-01 solving touch.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -22,7 +22,7 @@ wire! {
         pub listeners: Vec<Listener>,
     }
 
-    /// `Gateway.spec.listeners[]`.
+    /// `Gateway.spec.listeners[]` and `ListenerSet.spec.listeners[]`.
     pub struct Listener {
         pub name: String,
         /// Absent: all host names.
@@ -40,7 +40,7 @@ wire! {
     pub struct ListenerTls {
         /// Absent: `Terminate`.
         #[serde(skip_serializing_if = "omit")]
-        pub mode: Option<String>,
+        pub mode: Option<TlsMode>,
         #[serde(skip_serializing_if = "omit")]
         pub certificate_refs: Vec<GatewayObjectRef>,
     }
@@ -108,6 +108,30 @@ wire! {
         pub supported_kinds: Vec<RouteKind>,
         #[serde(skip_serializing_if = "omit")]
         pub conditions: Vec<GatewayCondition>,
+    }
+
+    /// `gateway.networking.k8s.io/v1` ListenerSet: more listeners for a Gateway, in a namespace of their own.
+    pub struct ListenerSet {
+        pub metadata: ObjectMeta,
+        pub spec: ListenerSetSpec,
+    }
+
+    /// `ListenerSet.spec`.
+    pub struct ListenerSetSpec {
+        pub parent_ref: ParentGatewayRef,
+        pub listeners: Vec<Listener>,
+    }
+
+    /// `ListenerSet.spec.parentRef`: the Gateway that these listeners are added to.
+    pub struct ParentGatewayRef {
+        #[serde(skip_serializing_if = "omit")]
+        pub group: Option<String>,
+        #[serde(skip_serializing_if = "omit")]
+        pub kind: Option<String>,
+        pub name: String,
+        /// Absent: that of the ListenerSet.
+        #[serde(skip_serializing_if = "omit")]
+        pub namespace: Option<String>,
     }
 
     /// `gateway.networking.k8s.io/v1` HTTPRoute.
@@ -209,11 +233,25 @@ word! {
         Udp = "UDP",
     }
 
+    /// `listeners[].tls.mode`.
+    pub enum TlsMode {
+        Terminate = "Terminate",
+        Passthrough = "Passthrough",
+    }
+
     /// `allowedRoutes.namespaces.from`.
     pub enum NamespacesFrom {
         All = "All",
         Same = "Same",
         Selector = "Selector",
         Nobody = "None",
+    }
+}
+
+impl ListenerSet {
+    /// The namespace of the parent Gateway: that of the reference, else the object's own.
+    pub fn parent_namespace(&self) -> Option<&str> {
+        let named = self.spec.parent_ref.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+        named.or(self.metadata.namespace.as_deref())
     }
 }

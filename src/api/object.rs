@@ -10,7 +10,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 
 use crate::objref::{Kind, ObjRef};
 
-use super::{Certificate, CertificateRequest, Challenge, ClusterIssuer, Gateway, HttpRoute, Issuer, Order, Secret};
+use super::{
+    Certificate, CertificateRequest, Challenge, ClusterIssuer, Gateway, HttpRoute, Issuer, ListenerSet, Order, Secret,
+};
 
 /// An object of one of the [`Kind`]s.
 pub trait Object {
@@ -99,6 +101,6 @@ macro_rules! objects {
 }
 
 objects! {
-    Certificate, CertificateRequest, Order, Challenge, Issuer, ClusterIssuer, Secret, HttpRoute, Gateway,
+    Certificate, CertificateRequest, Order, Challenge, Issuer, ClusterIssuer, Secret, HttpRoute, Gateway, ListenerSet,
     Event, Pod, Service, Ingress, IngressClass, Deployment, Lease, EndpointSlice,
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::objref::Kind;
 
 use super::certificate::SignatureAlgorithm;
-use super::gateway::{GatewayConditionType, GatewayReason, ListenerProtocol, NamespacesFrom};
+use super::gateway::{GatewayConditionType, GatewayReason, ListenerProtocol, NamespacesFrom, TlsMode};
 use super::*;
 
 const REAL: [&str; 2] =
@@ -231,6 +231,26 @@ status:
     assert_eq!((&accepted.type_, accepted.is_false()), (&GatewayConditionType::Accepted, true));
     assert_eq!(accepted.reason, Some(GatewayReason::NotAllowedByListeners));
     assert_eq!(route.spec.parent_refs[0].section_name.as_deref(), Some("https"));
+}
+
+#[test]
+fn listener_sets_name_their_parent_and_its_namespace() {
+    let mut set: ListenerSet = of("
+metadata: {name: more, namespace: shop}
+spec:
+  parentRef: {kind: Gateway, group: gateway.networking.k8s.io, name: edge}
+  listeners:
+  - name: https
+    port: 443
+    protocol: HTTPS
+    hostname: a.example.com
+    tls: {mode: Passthrough, certificateRefs: [{name: a-tls, group: '', kind: Secret}]}
+");
+    assert_eq!((set.spec.parent_ref.name.as_str(), set.parent_namespace()), ("edge", Some("shop")));
+    let tls = set.spec.listeners[0].tls.as_ref().unwrap();
+    assert_eq!((tls.mode.as_ref(), tls.certificate_refs[0].group.as_deref()), (Some(&TlsMode::Passthrough), Some("")));
+    set.spec.parent_ref.namespace = Some("infra".into());
+    assert_eq!(set.parent_namespace(), Some("infra"));
 }
 
 #[test]

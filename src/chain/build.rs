@@ -50,6 +50,7 @@ impl<'i> Chain<'i> {
             | Kind::IngressClass
             | Kind::HttpRoute
             | Kind::Gateway
+            | Kind::ListenerSet
             | Kind::Deployment
             | Kind::Lease
             | Kind::EndpointSlice => Self::bare(subject),

@@ -96,6 +96,7 @@ impl Specimen {
             objects.ingress_classes.extend(more.ingress_classes);
             objects.http_routes.extend(more.http_routes);
             objects.gateways.extend(more.gateways);
+            objects.listener_sets.extend(more.listener_sets);
             objects.deployments.extend(more.deployments);
             objects.leases.extend(more.leases);
             objects.endpoint_slices.extend(more.endpoint_slices);

@@ -31,6 +31,7 @@ impl Facts<'_> {
             | Kind::IngressClass
             | Kind::HttpRoute
             | Kind::Gateway
+            | Kind::ListenerSet
             | Kind::Lease
             | Kind::EndpointSlice => {
                 let ObjRef { kind, namespace, name } = &chain.subject;

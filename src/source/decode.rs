@@ -105,6 +105,7 @@ fn is_other_version(api_version: &str, kind: &str) -> bool {
         | Kind::IngressClass
         | Kind::HttpRoute
         | Kind::Gateway
+        | Kind::ListenerSet
         | Kind::Deployment
         | Kind::Lease
         | Kind::EndpointSlice => false,
@@ -204,6 +205,7 @@ fn take_object(objects: &mut Objects, api_version: &str, kind: &str, json: &str)
         Some(Kind::IngressClass) => push(&mut objects.ingress_classes, json),
         Some(Kind::HttpRoute) => push(&mut objects.http_routes, json),
         Some(Kind::Gateway) => push(&mut objects.gateways, json),
+        Some(Kind::ListenerSet) => push(&mut objects.listener_sets, json),
         Some(Kind::Deployment) => push(&mut objects.deployments, json),
         Some(Kind::Lease) => push(&mut objects.leases, json),
         Some(Kind::EndpointSlice) => push(&mut objects.endpoint_slices, json),

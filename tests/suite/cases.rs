@@ -157,6 +157,7 @@ fn strip(objects: &mut Objects, keeps: impl Fn(Kind) -> bool) {
     clear(&mut objects.ingress_classes, keeps(Kind::IngressClass));
     clear(&mut objects.http_routes, keeps(Kind::HttpRoute));
     clear(&mut objects.gateways, keeps(Kind::Gateway));
+    clear(&mut objects.listener_sets, keeps(Kind::ListenerSet));
     clear(&mut objects.deployments, keeps(Kind::Deployment));
     clear(&mut objects.leases, keeps(Kind::Lease));
     clear(&mut objects.endpoint_slices, keeps(Kind::EndpointSlice));
