@@ -45,8 +45,7 @@ impl<'i> Installation<'i> {
     /// Finds them among the Deployments of the source.
     pub fn of(inventory: &'i Inventory) -> Self {
         let workloads = inventory
-            .deployments
-            .iter()
+            .cert_manager_deployments()
             .filter_map(|deployment| {
                 let component = component(deployment)?;
                 Some(Workload { component, deployment, pods: pods(inventory, deployment) })

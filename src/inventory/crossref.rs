@@ -22,6 +22,7 @@ pub(super) struct CrossRefs {
     ingresses_by_host: HashMap<String, Vec<usize>>,
     ingresses_by_rule: HashMap<String, Vec<usize>>,
     challenges_at_work: Vec<usize>,
+    challenges_at_work_by_name: HashMap<String, Vec<usize>>,
     cert_manager_deployments: Vec<usize>,
     pods_by_secret: Named,
 }
@@ -35,10 +36,14 @@ impl CrossRefs {
         pods: &Store<Pod>,
     ) -> Self {
         let mut refs = Self {
-            challenges_at_work: positions(challenges, |challenge| challenge.status.processing),
+            challenges_at_work: at_work(challenges),
             cert_manager_deployments: positions(deployments, may_be_cert_manager),
             ..Self::default()
         };
+        for index in positions(challenges, |challenge| challenge.status.processing) {
+            let name = challenges.items[index].spec.dns_name.clone();
+            refs.challenges_at_work_by_name.entry(name).or_default().push(index);
+        }
         for (index, certificate) in certificates.iter().enumerate() {
             refs.certificates_by_names.entry(names_and_issuer(certificate)).or_default().push(index);
         }
@@ -119,9 +124,15 @@ impl Inventory {
         found.into_iter().map(|index| &self.ingresses.items[index]).collect()
     }
 
-    /// The Challenges of the whole source that the controller works on (`status.processing`): few, however many wait.
+    /// The Challenges of the whole source that the controller works on (`status.processing`), the oldest first.
     pub fn challenges_at_work(&self) -> impl ExactSizeIterator<Item = &Challenge> {
         self.crossrefs.challenges_at_work.iter().map(|index| &self.challenges.items[*index])
+    }
+
+    /// Those of them for one name (`spec.dnsName`), sorted by namespace and name.
+    pub fn challenges_at_work_for(&self, dns_name: &str) -> impl Iterator<Item = &Challenge> {
+        let found = self.crossrefs.challenges_at_work_by_name.get(dns_name);
+        found.into_iter().flatten().map(|index| &self.challenges.items[*index])
     }
 
     /// The Deployments of the whole source with a container or an image named `cert-manager-...`: cert-manager's own
@@ -140,6 +151,13 @@ impl Inventory {
 /// Where in the store the objects are that something is true of.
 fn positions<T: Object>(store: &Store<T>, is_wanted: impl Fn(&T) -> bool) -> Vec<usize> {
     store.iter().enumerate().filter(|(_, object)| is_wanted(object)).map(|(index, _)| index).collect()
+}
+
+/// The Challenges that are worked on, the oldest first and then by namespace and name.
+fn at_work(challenges: &Store<Challenge>) -> Vec<usize> {
+    let mut found = positions(challenges, |challenge| challenge.status.processing);
+    found.sort_by_key(|index| challenges.items[*index].created());
+    found
 }
 
 fn may_be_cert_manager(deployment: &Deployment) -> bool {
@@ -222,6 +240,30 @@ mod tests {
         assert_eq!(serving("a.EXAMPLE.com"), ["exact", "wild"]);
         assert_eq!(serving("a.b.example.com"), Vec::<&str>::new());
         assert_eq!(serving("example.com"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn challenges_at_work_are_known_by_age_and_by_name() {
+        let challenge = |name: &str, dns_name: &str, processing: bool, day: u8| {
+            format!(
+                "apiVersion: acme.cert-manager.io/v1\nkind: Challenge\nmetadata: {{name: {name}, namespace: shop, \
+                 creationTimestamp: '2026-03-0{day}T00:00:00Z'}}\nspec: {{dnsName: {dns_name}}}\nstatus: {{processing: \
+                 {processing}}}\n---\n"
+            )
+        };
+        let inventory = inventory(
+            &[
+                challenge("a", "one.example.com", true, 3),
+                challenge("b", "one.example.com", true, 1),
+                challenge("c", "two.example.com", true, 2),
+                challenge("d", "one.example.com", false, 1),
+            ]
+            .concat(),
+        );
+        let by_age: Vec<&str> = inventory.challenges_at_work().map(Object::name).collect();
+        assert_eq!(by_age, ["b", "c", "a"]);
+        let by_name: Vec<&str> = inventory.challenges_at_work_for("one.example.com").map(Object::name).collect();
+        assert_eq!(by_name, ["a", "b"]);
     }
 
     #[test]

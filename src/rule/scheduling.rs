@@ -78,10 +78,8 @@ fn blocked(facts: &Facts, challenge: &Challenge, rival: &Challenge) -> Finding {
 /// A Challenge of another Order that is being worked on for the same name and type. Two of one Order, as for a
 /// name and its wildcard, take turns as they should.
 fn rival<'i>(facts: &Facts<'i>, challenge: &Challenge) -> Option<&'i Challenge> {
-    facts.inventory.challenges.iter().find(|other| {
-        other.status.processing
-            && other.spec.dns_name == challenge.spec.dns_name
-            && other.spec.type_ == challenge.spec.type_
+    facts.inventory.challenges_at_work_for(&challenge.spec.dns_name).find(|other| {
+        other.spec.type_ == challenge.spec.type_
             && other.objref() != challenge.objref()
             && (other.controller_uid().is_none() || other.controller_uid() != challenge.controller_uid())
     })
@@ -109,9 +107,6 @@ fn queue_full(facts: &Facts) -> Judgement {
     if used < slots {
         return all_challenges_seen(facts).map(|()| vec![]);
     }
-    let mut oldest: Vec<_> =
-        facts.inventory.challenges.iter().filter(|challenge| challenge.status.processing).collect();
-    oldest.sort_by_key(|challenge| (challenge.created(), challenge.objref()));
     let mut finding = QUEUE_FULL
         .on(first.objref())
         .says(format!("{} does not start: {used} Challenges hold all {slots} slots of the controller", first.objref()))
@@ -119,7 +114,7 @@ fn queue_full(facts: &Facts) -> Judgement {
             Witness::Status(Kind::Challenge, "processing"),
             format!("true on {used} Challenges, in every namespace together"),
         );
-    for challenge in oldest.iter().take(3) {
+    for challenge in facts.inventory.challenges_at_work().take(3) {
         let age = challenge.created().map_or_else(|| "?".to_owned(), |created| human(facts.since(created)));
         finding = finding.evidence(
             Witness::Status(Kind::Challenge, "reason"),
@@ -162,7 +157,7 @@ fn present<'i>(facts: &Facts<'i>) -> Result<Vec<&'i Challenge>, Withheld> {
 }
 
 fn slots_in_use(facts: &Facts) -> usize {
-    facts.inventory.challenges.iter().filter(|challenge| challenge.status.processing).count()
+    facts.inventory.challenges_at_work().len()
 }
 
 fn slots(facts: &Facts) -> usize {
