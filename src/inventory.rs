@@ -167,6 +167,20 @@ impl Coverage {
         })
     }
 
+    /// Whether any question about the kind was put.
+    pub fn asked_about(&self, kind: Kind) -> bool {
+        self.answers.keys().any(|(asked, _)| *asked == kind)
+    }
+
+    /// The first question about the kind that was refused or failed.
+    pub fn refusal<T>(&self, kind: Kind) -> Option<Fact<T>> {
+        self.troubles().find(|(asked, ..)| *asked == kind).and_then(|(_, _, answer)| match answer {
+            Answer::Complete => None,
+            Answer::Hidden(denial) => Some(Fact::Hidden(denial.clone())),
+            Answer::Failed(failure) => Some(Fact::Failed(failure.clone())),
+        })
+    }
+
     /// Every question that was refused or failed, in stable order.
     pub fn troubles(&self) -> impl Iterator<Item = (Kind, &Scope, &Answer)> {
         self.answers

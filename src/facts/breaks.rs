@@ -15,12 +15,14 @@ impl Facts<'_> {
     /// The link that was not looked at and that the stage hangs on.
     pub fn breaks_off(&self) -> Option<Gap> {
         match self.chain.in_flight() {
-            None if matches!(self.stage, Stage::Key | Stage::Request) => self.unseen(Kind::CertificateRequest),
+            None if matches!(self.stage, Stage::Key | Stage::Request) => self.unseen(Kind::CertificateRequest, None),
             None => None,
             Some(node) => match node.order() {
-                None if self.stage == Stage::Issuer && speaks_of_an_order(node) => self.unseen(Kind::Order),
+                None if self.stage == Stage::Issuer && speaks_of_an_order(node) => {
+                    self.unseen(Kind::Order, node.request.uid())
+                }
                 Some(order) if self.stage == Stage::Authorizations && wants_challenges(order) => {
-                    self.unseen(Kind::Challenge)
+                    self.unseen(Kind::Challenge, order.order.uid())
                 }
                 None | Some(_) => None,
             },
@@ -28,15 +30,22 @@ impl Facts<'_> {
     }
 
     /// The gap, unless somebody looked. Saved objects that hold others of the kind were most likely saved with all.
-    fn unseen(&self, kind: Kind) -> Option<Gap> {
-        let fact: Fact<()> = self.inventory.missing(kind, self.chain.subject.namespace.as_deref(), None);
-        let looked = fact.is_absent() || self.inventory.names(kind).next().is_some() || self.asked_by_name(kind);
-        (!looked).then(|| gap(&fact, kind))
-    }
-
-    /// A live chain is followed by computed names, without listing the kind.
-    fn asked_by_name(&self, kind: Kind) -> bool {
-        self.inventory.coverage.named_complete().any(|object| object.kind == kind)
+    fn unseen(&self, kind: Kind, owner: Option<&str>) -> Option<Gap> {
+        let namespace = self.chain.subject.namespace.as_deref();
+        let coverage = &self.inventory.coverage;
+        let fact: Fact<()> = match owner {
+            Some(uid) => self.inventory.none_owned(kind, namespace, uid),
+            None => self.inventory.missing(kind, namespace, None),
+        };
+        let saved_with_others = !coverage.asked_about(kind) && self.inventory.names(kind).next().is_some();
+        // A live chain is followed by computed names, without listing the kind. Names of Orders and Challenges are
+        // computed from the issuer.
+        let by_name = coverage.named_complete().any(|object| object.kind == kind)
+            && (kind == Kind::CertificateRequest || self.chain.issuer.seen().is_some());
+        if fact.is_absent() || saved_with_others || by_name {
+            return None;
+        }
+        Some(gap(&coverage.refusal(kind).unwrap_or(fact), kind))
     }
 }
 

@@ -16,9 +16,9 @@ use super::connect_world::{Home, Reply, Seen, Server, Voice, quiet};
 const NOW: &str = "2026-11-23T00:00:00Z";
 
 /// An API server that holds objects and answers GET and LIST from them.
-struct Scripted {
+pub struct Scripted {
     server: Server,
-    home: Home,
+    pub home: Home,
 }
 
 /// What a script may do instead of the usual answer.
@@ -26,7 +26,7 @@ type Twist = dyn Fn(&Seen) -> Option<Reply> + Send + Sync;
 
 impl Scripted {
     /// A server with these objects, of which `twist` answers first.
-    async fn new(
+    pub async fn new(
         test: &str,
         objects: Vec<Value>,
         twist: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static,
@@ -46,10 +46,15 @@ impl Scripted {
 
     /// Runs the binary with nothing in its environment but this server's kubeconfig.
     async fn run(&self, args: &[&str]) -> Ran {
+        self.run_at(args, ["--now", NOW]).await
+    }
+
+    /// The same at another time than that of the healthy specimen.
+    async fn run_at(&self, args: &[&str], now: [&str; 2]) -> Ran {
         let began = Instant::now();
         let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_kubectl-cert"))
             .args(args)
-            .args(["--now", NOW])
+            .args(now)
             .env_clear()
             .env("HOME", &self.home.path)
             .kill_on_drop(true)
@@ -110,11 +115,14 @@ fn specimen(name: &str) -> Vec<Value> {
 /// The path of an object's collection, as the API has it.
 fn collection(object: &Value) -> String {
     let api_version = object["apiVersion"].as_str().unwrap();
-    let kind = Kind::from_api(api_version, object["kind"].as_str().unwrap()).unwrap();
+    let word = object["kind"].as_str().unwrap();
+    // An external issuer: its plural is that of English.
+    let plural = Kind::from_api(api_version, word)
+        .map_or_else(|| format!("{}s", word.to_ascii_lowercase()), |kind| kind.plural().to_owned());
     let base = if api_version == "v1" { "/api/v1".to_owned() } else { format!("/apis/{api_version}") };
     match object["metadata"]["namespace"].as_str() {
-        Some(namespace) => format!("{base}/namespaces/{namespace}/{}", kind.plural()),
-        None => format!("{base}/{}", kind.plural()),
+        Some(namespace) => format!("{base}/namespaces/{namespace}/{plural}"),
+        None => format!("{base}/{plural}"),
     }
 }
 
@@ -150,7 +158,7 @@ fn answer(objects: &[Value], seen: &Seen) -> Reply {
 }
 
 /// The collections that this server has.
-const PLURALS: [&str; 16] = [
+const PLURALS: [&str; 17] = [
     "certificates",
     "certificaterequests",
     "orders",
@@ -167,19 +175,46 @@ const PLURALS: [&str; 16] = [
     "gateways",
     "deployments",
     "leases",
+    "endpointslices",
 ];
 
-/// Whether an object fits the field selector of an event list; label selectors fit nothing here.
+/// Whether an object fits the selectors of a query.
 fn selected(object: &Value, query: &str) -> bool {
-    let query = query.replace("%3D", "=").replace("%2C", ",");
-    if query.contains("labelSelector") {
-        return false;
-    }
-    let Some((_, fields)) = query.split_once("fieldSelector=") else { return true };
-    fields.split('&').next().unwrap().split(',').all(|field| {
-        let (name, value) = field.split_once('=').unwrap();
+    let selector = |name: &str| {
+        let text = query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))?;
+        Some(percent_decoded(text))
+    };
+    let field = |term: &str| {
+        let (name, value) = term.split_once('=').unwrap();
         object.pointer(&format!("/{}", name.replace('.', "/"))).and_then(Value::as_str) == Some(value)
-    })
+    };
+    let label = |term: &str| {
+        let of = |key: &str| object["metadata"]["labels"][key].as_str();
+        match (term.split_once(" in ("), term.split_once('=')) {
+            (Some((key, values)), _) => {
+                of(key).is_some_and(|value| values.trim_end_matches(')').split(',').any(|one| one == value))
+            }
+            (None, Some((key, value))) => of(key) == Some(value),
+            (None, None) => of(term).is_some(),
+        }
+    };
+    let fields = selector("fieldSelector").unwrap_or_default();
+    let labels = selector("labelSelector").unwrap_or_default();
+    // Only a set has a comma within a term, and this program sends no term beside a set.
+    let labels: Vec<&str> = if labels.contains('(') { vec![&labels] } else { labels.split(',').collect() };
+    fields.split(',').filter(|term| !term.is_empty()).all(field)
+        && labels.into_iter().filter(|term| !term.is_empty()).all(label)
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut decoded = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        decoded.push(char::from(u8::from_str_radix(code, 16).unwrap()));
+        decoded.push_str(rest);
+    }
+    decoded
 }
 
 fn list(items: &[Value], more: Option<&str>) -> Reply {
@@ -259,6 +294,33 @@ async fn what_may_not_be_seen_is_named_and_ends_nothing() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn an_issuance_is_followed_without_a_right_to_see_its_issuer() {
+    for (hidden, more) in [("/clusterissuers/", ""), ("/clusterissuers/", "orders?")] {
+        let twist = move |seen: &Seen| {
+            let refused = seen.path.contains(hidden) || !more.is_empty() && seen.path.contains(more);
+            refused.then(|| forbidden(seen))
+        };
+        let world = Scripted::new(&format!("tenant-{}", more.len()), specimen("http01"), twist).await;
+        let now = ["--now", "2026-11-22T06:40:12Z"];
+        let ran = world.run_at(&["diagnose", "web", "-n", "shop"], now).await;
+        if more.is_empty() {
+            ran.expect(1, &["challenge-self-check", "http01-404"]);
+        } else {
+            ran.expect(2, &["unknown Certificate shop/web", "no permission to list orders.acme.cert-manager.io"]);
+            assert!(!ran.stdout.contains("issuance-stalled:"), "{ran}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_seen_is_not_called_missing_from_the_source() {
+    let twist = |seen: &Seen| seen.path.contains("certificaterequests").then(|| forbidden(seen));
+    let world = Scripted::new("hidden-requests", specimen("http01"), twist).await;
+    let ran = world.run_at(&["diagnose", "web", "-n", "shop"], ["--now", "2026-11-22T06:40:12Z"]).await;
+    ran.expect(2, &["cannot be told: no permission to", "needs permission to"]);
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@
 
 use super::sweep::WORKLOADS;
 use super::{Ask, Reach};
-use crate::api::{AcmeIssuer, AcmeSolver, AcmeState, Certificate, ChallengeType, Object, annotation};
-use crate::chain::{ChallengeNode, IssuerView, OrderNode, RequestNode, Role, names};
+use crate::api::{AcmeIssuer, AcmeSolver, AcmeState, Certificate, ChallengeType, Object, Secret, annotation};
+use crate::chain::{ChallengeNode, IssuerView, OrderNode, RequestNode, Role, Stray, names};
 use crate::engine::Stage;
 use crate::fact::Fact;
 use crate::facts::Facts;
@@ -26,6 +26,9 @@ pub fn open_questions(facts: &Facts, reach: Reach) -> Vec<Ask> {
     issuer(&mut asks, facts);
     for node in &facts.chain.requests {
         below_request(&mut asks, facts, node);
+    }
+    if let Some(stray) = &facts.chain.stray {
+        below_stray(&mut asks, facts, stray);
     }
     if reach == Reach::Causes {
         around(&mut asks, facts);
@@ -116,7 +119,10 @@ fn below_request(asks: &mut Vec<Ask>, facts: &Facts, node: &RequestNode) {
     if in_flight && node.role != Role::Current {
         asks.push(Ask::EventsOf { object: request.objref() });
     }
-    let Some(issuer) = acme(facts) else { return };
+    let issuer = acme(facts);
+    if issuer.is_none() && !may_be_acme(facts) {
+        return;
+    }
     let known = in_flight || node.role == Role::Current;
     if let Some(order) = node.order() {
         if in_flight {
@@ -124,7 +130,7 @@ fn below_request(asks: &mut Vec<Ask>, facts: &Facts, node: &RequestNode) {
             below_order(asks, facts, order, issuer);
         }
     } else if known && let Some(csr) = request.csr_pem().and_then(|pem| x509::Request::from_pem(&pem).ok()) {
-        let name = names::order_name(request, &csr, Some(issuer));
+        let name = names::order_name(request, &csr, issuer);
         let computed = ObjRef::new(Kind::Order, namespace, &name);
         let is_missing = facts.inventory.get::<crate::api::Order>(namespace, &name).is_absent();
         asks.push(Ask::get(computed));
@@ -137,12 +143,35 @@ fn below_request(asks: &mut Vec<Ask>, facts: &Facts, node: &RequestNode) {
     }
 }
 
-fn below_order(asks: &mut Vec<Ask>, facts: &Facts, node: &OrderNode, issuer: &AcmeIssuer) {
+/// An Order or a Challenge whose owners are gone or out of sight.
+fn below_stray(asks: &mut Vec<Ask>, facts: &Facts, stray: &Stray) {
+    match stray {
+        Stray::Order(node) => {
+            asks.push(Ask::EventsOf { object: node.order.objref() });
+            below_order(asks, facts, node, acme(facts));
+        }
+        Stray::Challenge(node) => {
+            beside_challenge(asks, node);
+            existing_objects(asks, node);
+        }
+    }
+}
+
+fn below_order(asks: &mut Vec<Ask>, facts: &Facts, node: &OrderNode, issuer: Option<&AcmeIssuer>) {
     let order = node.order;
     let namespace = order.namespace();
     if order.status.state == Some(AcmeState::Valid) || order.status.authorizations.is_empty() {
         return;
     }
+    let Some(issuer) = issuer else {
+        // The names of Challenges carry a hash of the solver, which only the issuer tells.
+        asks.extend(order.uid().map(|uid| owned(Kind::Challenge, namespace, uid)));
+        for challenge in &node.challenges {
+            beside_challenge(asks, challenge);
+            existing_objects(asks, challenge);
+        }
+        return;
+    };
     let computed = names::challenge_names(order, issuer).unwrap_or_default();
     for name in &computed {
         asks.push(Ask::get(ObjRef::new(Kind::Challenge, namespace, name)));
@@ -168,6 +197,16 @@ fn below_order(asks: &mut Vec<Ask>, facts: &Facts, node: &OrderNode, issuer: &Ac
     }
     for challenge in &node.challenges {
         existing_objects(asks, challenge);
+    }
+}
+
+/// What belongs to a Challenge that was seen.
+fn beside_challenge(asks: &mut Vec<Ask>, node: &ChallengeNode) {
+    let (challenge, spec) = (node.challenge, &node.challenge.spec);
+    asks.push(Ask::EventsOf { object: challenge.objref() });
+    if spec.type_ == ChallengeType::Http01 {
+        let selector = names::solver_selector(&spec.dns_name, &spec.token);
+        solver_objects(asks, challenge.namespace(), &selector, &spec.solver);
     }
 }
 
@@ -215,18 +254,30 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
     }
     if waits_for_issuer || matches!(facts.stage, Stage::ChallengeScheduled) {
         for secret in issuer_secrets(facts) {
+            // A ClusterIssuer's Secret that is not where it looks is mostly beside the Certificate.
+            let is_missing = facts.inventory.get::<Secret>(secret.namespace.as_deref(), &secret.name).is_absent();
+            if is_missing && !namespace.is_empty() {
+                asks.push(Ask::get(ObjRef::new(Kind::Secret, Some(&namespace), &secret.name)));
+            }
             asks.push(Ask::get(secret));
         }
     }
     // At `Authorizations` the Challenges are asked for in this very wave; what may explain them is not left for the next.
-    let challenge_stands =
-        matches!(facts.stage, Stage::ChallengeSelfCheck | Stage::ChallengeFailed | Stage::Authorizations);
+    // What the CA refused is told by the back-off that follows.
+    let challenge_stands = matches!(
+        facts.stage,
+        Stage::ChallengeSelfCheck | Stage::ChallengeFailed | Stage::Authorizations | Stage::BackOff { .. }
+    );
     if challenge_stands && is_http01(facts) {
         asks.push(list(Kind::IngressClass, None, ""));
         asks.push(list(Kind::Ingress, Some(&namespace), ""));
     }
     if facts.stage == Stage::ChallengeQueued {
         asks.push(list(Kind::Challenge, None, ""));
+    }
+    // The controller's flags say how many Challenges run at once, and which name servers it asks.
+    if matches!(facts.stage, Stage::ChallengeQueued | Stage::ChallengeSelfCheck) {
+        asks.push(list(Kind::Deployment, None, WORKLOADS));
     }
     let controller_stands = matches!(
         facts.stage,
@@ -282,6 +333,16 @@ fn acme<'i>(facts: &Facts<'i>) -> Option<&'i AcmeIssuer> {
         Fact::Seen(IssuerView::External(_)) | Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_) => {
             None
         }
+    }
+}
+
+/// Whether the issuer is out of sight for good, so that only its request can tell of what kind it is.
+fn may_be_acme(facts: &Facts) -> bool {
+    match &facts.chain.issuer {
+        Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) => {
+            facts.chain.issuer_ref.is_some_and(|reference| !reference.is_external())
+        }
+        Fact::Seen(_) | Fact::NotLooked(_) => false,
     }
 }
 

@@ -18,6 +18,9 @@ pub enum Breadth {
 /// The chart's labels of cert-manager's Deployments and Pods.
 pub const WORKLOADS: &str = "app.kubernetes.io/component in (controller,webhook,cainjector)";
 
+/// The label of every object of an HTTP-01 solver.
+const SOLVERS: &str = "acme.cert-manager.io/http01-solver=true";
+
 /// The kinds that a diagnosis of a whole namespace reads.
 const KINDS: [Kind; 12] = [
     Kind::Certificate,
@@ -47,7 +50,8 @@ impl Gather<'_> {
             .chain([Ask::List { kind: Kind::Deployment, namespace: None, selector: WORKLOADS.to_owned() }])
             .collect();
         self.wave(asks).await?;
-        let second = self.secrets_not_listed().into_iter().map(Ask::get).chain(self.around_workloads()).collect();
+        let second = self.secrets_not_listed().into_iter().map(Ask::get);
+        let second = second.chain(self.around_workloads()).chain(self.beside_gateways()).collect();
         self.wave(second).await
     }
 
@@ -62,6 +66,26 @@ impl Gather<'_> {
             .iter()
             .map(|certificate| ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name));
         named.filter(|secret| !listed.contains(secret)).take(MOST).collect()
+    }
+
+    /// The HTTPRoutes of solvers and the Gateways that they attach to; most clusters have neither.
+    fn beside_gateways(&self) -> BTreeSet<Ask> {
+        let mut asks = BTreeSet::new();
+        for challenge in &self.objects.challenges {
+            let http01 = challenge.spec.solver.http01.as_ref();
+            let Some(solver) = http01.and_then(|http01| http01.gateway_http_route.as_ref()) else { continue };
+            let namespace = challenge.namespace();
+            asks.insert(Ask::List {
+                kind: Kind::HttpRoute,
+                namespace: namespace.map(str::to_owned),
+                selector: SOLVERS.to_owned(),
+            });
+            for parent in &solver.parent_refs {
+                let theirs = parent.namespace.as_deref().or(namespace);
+                asks.insert(Ask::get(ObjRef::new(Kind::Gateway, theirs, &parent.name)));
+            }
+        }
+        asks
     }
 
     /// Pods, Leases and EndpointSlices of cert-manager's own Deployments.
@@ -90,7 +114,7 @@ impl Gather<'_> {
 /// Which objects of a kind are of interest.
 fn selector(kind: Kind) -> &'static str {
     if [Kind::Pod, Kind::Service].contains(&kind) {
-        "acme.cert-manager.io/http01-solver=true"
+        SOLVERS
     } else if kind == Kind::Secret {
         "controller.cert-manager.io/fao=true"
     } else {
