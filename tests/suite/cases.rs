@@ -64,7 +64,7 @@ impl Case {
         folders.iter().map(|folder| Self::read(folder)).collect()
     }
 
-    fn subject(&self) -> ObjRef {
+    pub fn subject(&self) -> ObjRef {
         let parts: Vec<_> = self.expect.about.split('/').collect();
         let kind = Kind::from_type_word(parts[0]).unwrap_or_else(|| panic!("{}: unknown kind", self.name));
         match parts[1..] {
@@ -72,6 +72,11 @@ impl Case {
             [name] => ObjRef::new(kind, None, name),
             _ => panic!("{}: about is TYPE/NAMESPACE/NAME", self.name),
         }
+    }
+
+    /// The ids of all expected findings, folded ones included.
+    pub fn expected(&self) -> impl Iterator<Item = &str> {
+        self.expect.findings.iter().chain(&self.expect.folded).map(String::as_str)
     }
 
     pub fn judge(&self, objects: Objects) -> TargetReport {

@@ -12,6 +12,7 @@ mod connect_world;
 mod dependencies;
 mod fixes;
 mod layers;
+mod live_cases;
 mod outputs;
 mod permissions;
 mod rule_docs;
