@@ -10,11 +10,12 @@ mod next;
 mod position;
 pub mod spec_match;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 
 pub use issuer::IssuerView;
-pub use next::{Next, next};
+pub use next::{Attempt, Next, Step, StepKind, attempt, comes_late, next, order_stays_open};
 pub use position::position;
 
 use crate::api::{Certificate, CertificateRequest, Challenge, HttpRoute, IssuerRef, Order, Secret};
@@ -114,6 +115,11 @@ impl<'i> Chain<'i> {
     /// Whether the subject is part of an issuance, unlike an issuer or a Deployment.
     pub fn is_issuance(&self) -> bool {
         self.certificate.seen().is_some() || !self.requests.is_empty() || self.stray.is_some()
+    }
+
+    /// When the certificate in use ends, by the Certificate's word.
+    pub fn expiry(&self) -> Option<Timestamp> {
+        self.certificate.seen()?.status.not_after.as_ref().map(|time| time.0)
     }
 
     /// The request that issued what is stored now.

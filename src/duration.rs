@@ -150,6 +150,13 @@ fn decimal(value: u64, scale: u64) -> String {
     format!("{whole}.{}", digits.trim_end_matches('0'))
 }
 
+/// [`format_go`] without the empty units at its end: `1h`, `1h30m`. Go reads it the same.
+pub fn format_brief(duration: SignedDuration) -> String {
+    let text = format_go(duration);
+    let text = text.strip_suffix("m0s").map_or(text.clone(), |rest| format!("{rest}m"));
+    text.strip_suffix("h0m").map_or(text.clone(), |rest| format!("{rest}h"))
+}
+
 /// The age of something, as kubectl's AGE columns show it (`duration.HumanDuration`): two units at most, and fewer
 /// the older it gets. Below minus one second it is `<invalid>`, as there; a date to come wants its own words.
 pub fn human(age: SignedDuration) -> String {
@@ -291,6 +298,23 @@ mod tests {
             (252_288_000, "8y"),
         ] {
             assert_eq!(human(SignedDuration::from_secs(seconds)), text, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_brief_duration_leaves_out_the_empty_units_at_its_end() {
+        for (text, brief) in [
+            ("1h0m0s", "1h"),
+            ("1h30m0s", "1h30m"),
+            ("1h0m5s", "1h0m5s"),
+            ("10m0s", "10m"),
+            ("20s", "20s"),
+            ("0s", "0s"),
+            ("-2h0m0s", "-2h"),
+            ("1.5s", "1.5s"),
+        ] {
+            assert_eq!(format_brief(parse_go(text).unwrap()), brief);
+            assert_eq!(nanos(brief), nanos(text));
         }
     }
 

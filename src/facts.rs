@@ -18,6 +18,7 @@ pub use controller::{Component, Installation, Workload};
 use crate::api::{Certificate, CertificateConditionType, IssuerRef, Object, Secret};
 use crate::chain::{Chain, ChallengeNode, IssuerView, OrderNode, RequestNode, Stray, position};
 use crate::engine::Stage;
+use crate::engine::backoff::BackOff;
 use crate::fact::{Fact, WhyNot};
 use crate::inventory::{Inventory, last_seen};
 use crate::objref::Kind;
@@ -32,14 +33,17 @@ pub struct Facts<'i> {
     pub inventory: &'i Inventory,
     pub chain: Chain<'i>,
     pub stage: Stage,
+    /// The controller's back-off after failures: its flags, else its defaults.
+    pub back_off: BackOff,
     stored: stored::Stored,
 }
 
 impl<'i> Facts<'i> {
     /// The facts about `chain` at `now`.
     pub fn new(inventory: &'i Inventory, chain: Chain<'i>, now: Timestamp) -> Self {
-        let stage = position(&chain, now);
-        Self { now, inventory, chain, stage, stored: stored::Stored::default() }
+        let back_off = controller::back_off(inventory);
+        let stage = position(&chain, now, &back_off);
+        Self { now, inventory, chain, stage, back_off, stored: stored::Stored::default() }
     }
 
     /// The Certificate at the root of the chain.

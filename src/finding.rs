@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::objref::{Kind, ObjRef};
-use crate::rule::Rule;
+use crate::rule::{Outlook, Rule};
 
 /// Stands in commands for the name that the user called this program by; the renderer puts that name in.
 pub const PROGRAM: &str = "{program}";
@@ -21,6 +21,8 @@ pub struct Finding {
     /// Why it follows and what it stops, in a few sentences.
     pub explanation: String,
     pub evidence: Vec<Evidence>,
+    /// Whether time alone can mend it: the rule's word, unless this case is different.
+    pub outlook: Outlook,
     /// The best first.
     pub fixes: Vec<Fix>,
 }
@@ -105,6 +107,7 @@ impl Finding {
             summary: rule.summary.to_owned(),
             explanation: rule.meaning().to_owned(),
             evidence: Vec::new(),
+            outlook: rule.outlook,
             fixes: Vec::new(),
         }
     }
@@ -130,6 +133,13 @@ impl Finding {
         if !text.is_empty() {
             self.evidence.push(Evidence { source, text });
         }
+        self
+    }
+
+    /// Replaces the rule's outlook by that of this case.
+    #[must_use]
+    pub fn outlook(mut self, outlook: Outlook) -> Self {
+        self.outlook = outlook;
         self
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Judges facts by every rule and puts the findings in order. Knows no width, colour or format.
 
+mod prospect;
 pub mod row;
 pub mod tree;
 mod verdict;
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 
 pub use verdict::Verdict;
 
-use crate::chain::{Next, next};
+use crate::chain::Next;
 use crate::engine::Stage;
 use crate::fact::Failure;
 use crate::facts::Facts;
@@ -100,8 +101,8 @@ impl TargetReport {
         }
         let (findings, folded) = fold(findings);
         let stage = facts.chain.is_issuance().then(|| facts.stage.clone());
-        let next = stage.as_ref().map(|stage| next(&facts.chain, stage));
         let verdict = Verdict::of(facts, &findings);
+        let next = prospect::of(facts, verdict, &findings);
         let headline = verdict::headline(facts, verdict, &findings);
         Self { object: facts.chain.subject.clone(), verdict, headline, stage, next, findings, folded, withheld }
     }

@@ -11,6 +11,7 @@ mod dns01;
 mod http01;
 mod issuer;
 mod order;
+mod outlook;
 mod progress;
 mod registry;
 mod request;
@@ -22,6 +23,7 @@ use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::objref::{Kind, ObjRef};
 
+pub use outlook::Outlook;
 pub use registry::{REGISTRY, by_id};
 
 /// One thing that can be wrong with a certificate's chain.
@@ -34,6 +36,8 @@ pub struct Rule {
     pub family: Family,
     pub nature: Nature,
     pub severity: Severity,
+    /// Whether time alone can mend it, where a finding does not say otherwise.
+    pub outlook: Outlook,
     /// The first release with it.
     pub since: &'static str,
     /// One line, lower case, without a full stop.

@@ -1,22 +1,23 @@
 //! Places a live chain in the engine's stages.
 //!
-//! Reads states only; a reason or message never decides where a chain stands, except that a Challenge's
-//! `status.reason` is the only place where cert-manager tells that its self check has run.
+//! Reads states; a reason or message decides where a chain stands in two places only. A Challenge's `status.reason` is
+//! the only word of cert-manager that its self check has run. And of the reasons why Ready is False two, an expiry and
+//! renewal windows that never open, start no issuance.
 
 use jiff::Timestamp;
 
 use super::{Chain, ChallengeNode, OrderNode, RequestNode, Stray, spec_match};
 use crate::api::{
-    AcmeState, Certificate, CertificateConditionType, Condition, Object, RenewalPolicy, RequestConditionType,
-    RequestReason,
+    AcmeState, Certificate, CertificateConditionType, CertificateReason, Condition, Object, RenewalPolicy,
+    RequestConditionType, RequestReason,
 };
 use crate::engine::Stage;
 use crate::engine::backoff::{BackOff, next_attempt};
 
-/// The stage of the issuance that `chain` is about, at `now`.
-pub fn position(chain: &Chain, now: Timestamp) -> Stage {
+/// The stage of the issuance that `chain` is about, at `now`, with the back-off that the controller goes by.
+pub fn position(chain: &Chain, now: Timestamp, policy: &BackOff) -> Stage {
     if let Some(certificate) = chain.certificate.seen() {
-        return of_certificate(chain, certificate, now);
+        return of_certificate(chain, certificate, now, policy);
     }
     let stage = match (chain.in_flight(), &chain.stray) {
         (Some(request), _) => of_request(request),
@@ -28,18 +29,23 @@ pub fn position(chain: &Chain, now: Timestamp) -> Stage {
     if stage == Stage::Issued { Stage::Settled { renewal: None } } else { stage }
 }
 
-fn of_certificate(chain: &Chain, certificate: &Certificate, now: Timestamp) -> Stage {
+fn of_certificate(chain: &Chain, certificate: &Certificate, now: Timestamp, policy: &BackOff) -> Stage {
     if certificate.is(CertificateConditionType::Issuing) {
         return issuing(chain, certificate);
     }
-    if let Some(until) = back_off(chain, certificate).filter(|until| now < *until) {
+    if let Some(until) = back_off(chain, certificate, policy).filter(|until| now < *until) {
         return Stage::BackOff { until };
     }
     if certificate.status.last_failure_time.is_some() {
         return Stage::Trigger;
     }
     if !certificate.is(CertificateConditionType::Ready) {
-        return if awaits_readiness(chain, certificate) { Stage::Stored } else { Stage::Trigger };
+        if awaits_readiness(chain, certificate) {
+            return Stage::Stored;
+        }
+        if !goes_by_renewal_time(certificate) {
+            return Stage::Trigger;
+        }
     }
     let expired = certificate.status.not_after.as_ref().is_some_and(|end| now > end.0);
     match certificate.status.renewal_time.as_ref().map(|time| time.0) {
@@ -56,7 +62,7 @@ fn of_certificate(chain: &Chain, certificate: &Certificate, now: Timestamp) -> S
 }
 
 /// When the back-off of a failed issuance ends. `None` if there is none, also when an edit of the spec lifts it.
-fn back_off(chain: &Chain, certificate: &Certificate) -> Option<Timestamp> {
+fn back_off(chain: &Chain, certificate: &Certificate, policy: &BackOff) -> Option<Timestamp> {
     let failed = certificate.status.last_failure_time.as_ref()?.0;
     let next = chain.in_flight().filter(|node| node.role == super::Role::Next);
     let lifted = next.is_some_and(|node| match spec_match::request_matches_spec(node.request, &certificate.spec) {
@@ -67,7 +73,7 @@ fn back_off(chain: &Chain, certificate: &Certificate) -> Option<Timestamp> {
     if lifted {
         return None;
     }
-    Some(next_attempt(failed, certificate.status.failed_issuance_attempts, &BackOff::default()))
+    Some(next_attempt(failed, certificate.status.failed_issuance_attempts, policy))
 }
 
 fn issuing(chain: &Chain, certificate: &Certificate) -> Stage {
@@ -77,6 +83,16 @@ fn issuing(chain: &Chain, certificate: &Certificate) -> Stage {
         None if certificate.status.next_private_key_secret_name.is_none() => Stage::Key,
         None => Stage::Request,
     }
+}
+
+/// Whether Ready is False for one of the two reasons that the trigger controller does not share: it starts an issuance
+/// for neither before the renewal time (`internal/controller/certificates/policies/policies.go`).
+fn goes_by_renewal_time(certificate: &Certificate) -> bool {
+    let ready = certificate.condition(CertificateConditionType::Ready);
+    matches!(
+        ready.and_then(|ready| ready.reason.as_ref()),
+        Some(CertificateReason::Expired | CertificateReason::WindowError)
+    )
 }
 
 /// Ready was judged before the request of the stored revision was made: the readiness controller has yet to look.
@@ -215,5 +231,61 @@ fn progress(stage: &Stage) -> u8 {
         | Stage::RequestFailed
         | Stage::OrderFailed
         | Stage::ChallengeFailed => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ConditionStatus;
+    use crate::facts::specimen::Specimen;
+    use crate::inventory::Inventory;
+
+    fn stage(specimen: &Specimen) -> Stage {
+        let inventory = Inventory::new(specimen.objects.clone());
+        position(&Chain::of(&inventory, &specimen.subject), specimen.now, &BackOff::default())
+    }
+
+    /// A good certificate whose Ready is False for this reason.
+    fn unready(reason: CertificateReason) -> Specimen {
+        Specimen::healthy().broken(|objects| {
+            let ready = &mut objects.certificate().status.conditions[0];
+            ready.status = ConditionStatus::False;
+            ready.reason = Some(reason);
+        })
+    }
+
+    #[test]
+    fn an_unready_certificate_is_issued_anew_unless_only_time_or_windows_say_so() {
+        const DAYS: i64 = 24 * 60;
+        assert_eq!(stage(&unready(CertificateReason::SecretMismatch)), Stage::Trigger);
+        let window = unready(CertificateReason::WindowError);
+        assert!(matches!(stage(&window), Stage::Settled { renewal: Some(_) }));
+        assert_eq!(stage(&window.later(5 * DAYS)), Stage::Trigger, "its renewal is due all the same");
+        let expired = unready(CertificateReason::Expired).later(7 * DAYS);
+        assert_eq!(stage(&expired), Stage::Trigger);
+        let disabled = expired.broken(|objects| {
+            objects.certificate().spec.renewal =
+                Some(serde_json::from_value(serde_json::json!({"policy": "Disabled"})).unwrap());
+            objects.certificate().status.renewal_time = None;
+        });
+        assert_eq!(stage(&disabled), Stage::Settled { renewal: None }, "nobody renews it");
+    }
+
+    #[test]
+    fn the_back_off_is_that_of_the_controllers_flags() {
+        let rejected = || {
+            Specimen::rejected().broken(|objects| {
+                objects.certificate().spec.dns_names = vec!["web.example.com".into()];
+            })
+        };
+        let inventory = Inventory::new(rejected().objects);
+        let chain = Chain::of(&inventory, &rejected().subject);
+        let minute = jiff::SignedDuration::from_mins(1);
+        let short = BackOff { min: minute, max: minute };
+        let stage = |policy: &BackOff| position(&chain, "2026-11-22T06:29:00Z".parse().unwrap(), policy);
+        let until = |time: &str| Stage::BackOff { until: time.parse().unwrap() };
+        assert_eq!(stage(&BackOff::default()), until("2026-11-22T07:28:34Z"));
+        assert_eq!(stage(&short), until("2026-11-22T06:29:34Z"));
     }
 }

@@ -36,6 +36,31 @@ pub fn next_attempt(last_failure: Timestamp, attempts: Option<i64>, back_off: &B
     last_failure.saturating_add(back_off.delay(attempts)).unwrap_or(Timestamp::MAX)
 }
 
+/// How many attempts come before `date` if each of them fails, and when the first one comes that does not.
+///
+/// `next` is the next attempt and `attempts` are the failures before it; each further failure makes the wait longer.
+pub fn first_attempt_from(date: Timestamp, next: Timestamp, attempts: i64, back_off: &BackOff) -> (u32, Timestamp) {
+    if !back_off.min.is_positive() {
+        // Without a wait the attempts follow each other at once.
+        return if next < date { (1, date) } else { (0, next) };
+    }
+    let (mut early, mut attempts, mut at) = (0u32, attempts.max(0), next);
+    while at < date && back_off.delay(Some(attempts)) < back_off.max {
+        early = early.saturating_add(1);
+        attempts = attempts.saturating_add(1);
+        at = next_attempt(at, Some(attempts), back_off);
+    }
+    if at < date {
+        // From here on the wait is always the longest one.
+        let step = back_off.delay(Some(attempts)).as_nanos();
+        let missing = (date.duration_since(at).as_nanos() + step - 1) / step;
+        early = early.saturating_add(u32::try_from(missing).unwrap_or(u32::MAX));
+        let wait = SignedDuration::from_nanos_i128(missing.saturating_mul(step));
+        at = at.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    }
+    (early, at)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -72,7 +97,43 @@ mod tests {
         assert_eq!(next_attempt(Timestamp::MAX, Some(3), &BackOff::default()), Timestamp::MAX);
     }
 
+    #[test]
+    fn attempts_before_a_date_fail_and_make_the_wait_longer() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let next = at("2026-03-01T11:00:00Z");
+        for (what, date, early, first) in [
+            ("at the date", "2026-03-01T11:00:00Z", 0, "2026-03-01T11:00:00Z"),
+            ("after the date", "2026-03-01T10:00:00Z", 0, "2026-03-01T11:00:00Z"),
+            ("one second too early", "2026-03-01T11:00:01Z", 1, "2026-03-01T13:00:00Z"),
+            ("two attempts", "2026-03-01T13:00:01Z", 2, "2026-03-01T17:00:00Z"),
+            ("up to the longest wait", "2026-03-04T00:00:00Z", 5, "2026-03-04T01:00:00Z"),
+            ("at the longest wait", "2026-03-08T00:00:00Z", 8, "2026-03-08T01:00:00Z"),
+        ] {
+            assert_eq!(first_attempt_from(at(date), next, 1, &BackOff::default()), (early, at(first)), "{what}");
+        }
+        let constant = BackOff { min: SignedDuration::from_mins(5), max: SignedDuration::from_mins(5) };
+        let (early, first) = first_attempt_from(at("2026-03-01T11:07:00Z"), next, 1, &constant);
+        assert_eq!((early, first), (2, at("2026-03-01T11:10:00Z")));
+        let none = BackOff { min: SignedDuration::ZERO, max: SignedDuration::from_mins(5) };
+        let date = at("2026-03-01T11:07:00Z");
+        assert_eq!(first_attempt_from(date, next, 1, &none), (1, date));
+    }
+
     proptest! {
+        #[test]
+        fn the_first_attempt_from_a_date_is_not_before_it(
+            wait in 0i64..10_000_000,
+            attempts: i64,
+            min in 0i64..10_000,
+            more in 0i64..100_000,
+        ) {
+            let next: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
+            let date = next + SignedDuration::from_secs(wait);
+            let back_off = BackOff { min: SignedDuration::from_secs(min), max: SignedDuration::from_secs(min + more) };
+            let (early, first) = first_attempt_from(date, next, attempts, &back_off);
+            prop_assert!(first >= date && (early == 0) == (wait == 0));
+        }
+
         #[test]
         fn the_wait_stays_within_its_bounds(attempts: Option<i64>) {
             let back_off = BackOff::default();

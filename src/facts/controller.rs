@@ -6,6 +6,8 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::api::Object;
+use crate::duration::parse_go;
+use crate::engine::backoff::BackOff;
 use crate::inventory::Inventory;
 
 /// The three programs of a cert-manager installation.
@@ -63,14 +65,12 @@ impl<'i> Installation<'i> {
 impl Workload<'_> {
     /// The arguments of the component's container.
     pub fn args(&self) -> Vec<&str> {
-        let containers =
-            self.deployment.spec.template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
-        containers.iter().flat_map(|container| container.args.iter().flatten()).map(String::as_str).collect()
+        args(self.deployment)
     }
 
     /// The value of `--name=value` among the arguments.
     pub fn flag(&self, name: &str) -> Option<&str> {
-        self.args().into_iter().find_map(|arg| arg.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
+        flag(self.deployment, name)
     }
 
     /// Replicas that are wanted.
@@ -82,6 +82,26 @@ impl Workload<'_> {
     pub fn available(&self) -> i32 {
         self.deployment.status.as_ref().and_then(|status| status.available_replicas).unwrap_or(0)
     }
+}
+
+/// The back-off that the first controller found is started with. Two of them with different flags are beyond telling.
+pub(super) fn back_off(inventory: &Inventory) -> BackOff {
+    let controller = inventory.cert_manager_deployments().find(|it| component(it) == Some(Component::Controller));
+    let duration = |name: &str| controller.and_then(|it| flag(it, name)).and_then(|text| parse_go(text).ok());
+    let defaults = BackOff::default();
+    BackOff {
+        min: duration("certificate-request-minimum-backoff-duration").unwrap_or(defaults.min),
+        max: duration("certificate-request-maximum-backoff-duration").unwrap_or(defaults.max),
+    }
+}
+
+fn args(deployment: &Deployment) -> Vec<&str> {
+    let containers = deployment.spec.template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
+    containers.iter().flat_map(|container| container.args.iter().flatten()).map(String::as_str).collect()
+}
+
+fn flag<'d>(deployment: &'d Deployment, name: &str) -> Option<&'d str> {
+    args(deployment).into_iter().find_map(|arg| arg.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
 }
 
 fn component(deployment: &Deployment) -> Option<Component> {
@@ -116,4 +136,34 @@ fn pods<'i>(inventory: &'i Inventory, deployment: &Deployment) -> Vec<&'i Pod> {
         .iter()
         .filter(|pod| labels.iter().all(|(key, value)| pod.label(key) == Some(value)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::facts::specimen::Specimen;
+
+    #[test]
+    fn the_back_off_is_read_from_the_arguments() {
+        let started_with = |image: &str, args: &str| {
+            let specimen = Specimen::healthy().with(&format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: cert-manager, namespace: cert-manager}}\nspec:\n  \
+                 selector: {{}}\n  template: {{spec: {{containers: [{{name: c, image: 'quay.io/jetstack/{image}:v1.21.1', \
+                 args: [{args}]}}]}}}}\n"
+            ));
+            back_off(&Inventory::new(specimen.objects))
+        };
+        let flags =
+            "--certificate-request-minimum-backoff-duration=5m, --certificate-request-maximum-backoff-duration=2h";
+        let short = BackOff { min: SignedDuration::from_mins(5), max: SignedDuration::from_hours(2) };
+        assert_eq!(started_with("cert-manager-controller", flags), short);
+        assert_eq!(started_with("cert-manager-controller", "--v=2"), BackOff::default());
+        assert_eq!(started_with("cert-manager-webhook", flags), BackOff::default());
+        assert_eq!(
+            started_with("cert-manager-controller", "--certificate-request-minimum-backoff-duration=soon"),
+            BackOff::default()
+        );
+    }
 }

@@ -76,7 +76,8 @@ impl Tree {
             }
         };
         let subject = facts.chain.subject.clone();
-        Self { now: facts.now, subject, stage: facts.stage.clone(), next: next(&facts.chain, &facts.stage), root }
+        let next = next(&facts.chain, &facts.stage, facts.now, &facts.back_off).alone(facts.chain.expiry(), facts.now);
+        Self { now: facts.now, subject, stage: facts.stage.clone(), next, root }
     }
 }
 

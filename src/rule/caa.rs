@@ -3,7 +3,7 @@
 //! The CA looks at validation and again before it signs; no record is looked up here.
 
 use super::acme_problem::{Problem, ProblemType};
-use super::{Family, Judgement, Nature, Rule, Severity, progress};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, progress};
 use crate::api::{AcmeState, ChallengeType, Object};
 use crate::chain::IssuerView;
 use crate::facts::Facts;
@@ -16,6 +16,7 @@ pub static FORBIDS: Rule = Rule {
     family: Family::Caa,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "a CAA record forbids this CA to issue for the name",
     doc: include_str!("../../docs/rules/caa-forbids.md"),
@@ -67,6 +68,7 @@ pub static LOOKUP_FAILS: Rule = Rule {
     family: Family::Caa,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA cannot look up the CAA records of the name",
     doc: include_str!("../../docs/rules/caa-lookup-fails.md"),
@@ -87,6 +89,7 @@ fn lookup_fails(facts: &Facts) -> Judgement {
                  parent zone with dead servers. {AFTER}"
             ))
             .evidence(words.witness.clone(), words.text)
+            .outlook(if words.is_silence() { Outlook::Unknown } else { Outlook::UntilMended })
             .fix(Fix::manual(format!(
                 "make every name server of {owner} answer questions for type CAA, with an empty answer if there is no record"
             )))
@@ -174,12 +177,17 @@ impl Words<'_> {
         }
     }
 
+    /// Whether no answer came in time, which may be different the next time.
+    fn is_silence(&self) -> bool {
+        self.problem.detail.contains("timed out") || self.problem.detail.contains("timeout")
+    }
+
     /// How the look-up failed, in the CA's word.
     fn how(&self) -> &'static str {
         let detail = self.problem.detail;
         if detail.contains("SERVFAIL") {
             "the question ends in SERVFAIL"
-        } else if detail.contains("timed out") || detail.contains("timeout") {
+        } else if self.is_silence() {
             "there is no answer in time"
         } else if detail.contains("REFUSED") {
             "the name servers refuse the question"

@@ -14,7 +14,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use crate::api::{CertificateConditionType, Condition, Object, RequestConditionType};
 use crate::chain::IssuerView;
 use crate::engine::Stage;
-use crate::engine::backoff::{BackOff, next_attempt};
+use crate::engine::backoff::next_attempt;
 use crate::fact::{Fact, WhyNot};
 use crate::facts::{Component, Facts, Workload};
 use crate::objref::Kind;
@@ -81,7 +81,7 @@ fn last_move(facts: &Facts) -> Option<Timestamp> {
         let is_issuing = certificate.is(CertificateConditionType::Issuing);
         times.extend(status.renewal_time.as_ref().map(|time| time.0).filter(|time| *time <= facts.now && !is_issuing));
         let failed = status.last_failure_time.as_ref().map(|time| time.0);
-        let retry = failed.map(|failed| next_attempt(failed, status.failed_issuance_attempts, &BackOff::default()));
+        let retry = failed.map(|failed| next_attempt(failed, status.failed_issuance_attempts, &facts.back_off));
         times.extend(retry.filter(|time| *time <= facts.now));
     }
     for node in &chain.requests {

@@ -16,7 +16,7 @@ mod said;
 mod validation;
 mod webhook;
 
-use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::api::solver::Dns01Solver;
 use crate::api::{AcmeState, Challenge, ChallengeType, Object};
 use crate::facts::Facts;

@@ -12,7 +12,7 @@ pub use solver::NO_SOLVER;
 
 use super::progress::renew;
 use super::request::failure::{self, Failure};
-use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::api::{AcmeIssuer, AcmeState, Object};
 use crate::chain::{ChallengeNode, IssuerView, OrderNode};
 use crate::duration::human;
@@ -32,6 +32,7 @@ pub static GONE_AT_CA: Rule = Rule {
     family: Family::Order,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::ByItself,
     since: "0.1.0",
     summary: "the CA no longer knows the order",
     doc: include_str!("../../docs/rules/order-gone-at-ca.md"),
@@ -85,6 +86,7 @@ pub static WITHOUT_STATE: Rule = Rule {
     family: Family::Order,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "the Order was never opened at the CA and says nothing",
     doc: include_str!("../../docs/rules/order-without-state.md"),
@@ -133,6 +135,7 @@ pub static INVALID_EMPTY_REASON: Rule = Rule {
     family: Family::Order,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "the Order is invalid and does not say why: the reason is on its Challenge",
     doc: include_str!("../../docs/rules/order-invalid-empty-reason.md"),

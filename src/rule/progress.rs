@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::acme_problem::{Problem, ProblemType};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::api::{CertificateConditionType, Condition, Object, RequestConditionType};
 use crate::chain::ChallengeNode;
 use crate::duration::human;
 use crate::engine::Stage;
-use crate::engine::backoff::{BackOff, next_attempt};
+use crate::engine::backoff::next_attempt;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
@@ -18,6 +19,7 @@ pub static CERTIFICATE_EXPIRED: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "the certificate in the Secret has expired",
     doc: include_str!("../../docs/rules/certificate-expired.md"),
@@ -46,6 +48,7 @@ pub static ISSUANCE_FAILED: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "the last issuance failed, for a reason that no other rule knows",
     doc: include_str!("../../docs/rules/issuance-failed.md"),
@@ -65,6 +68,9 @@ fn issuance_failed(facts: &Facts) -> Judgement {
         |(_, words)| format!("the issuance failed: {words}"),
     );
     let mut finding = ISSUANCE_FAILED.on(object).says(summary);
+    if words.is_some_and(|(_, words)| is_trouble_at_the_ca(&words)) {
+        finding = finding.outlook(Outlook::ByItself);
+    }
     finding = with_words(finding, facts);
     if let Ok(certificate) = facts.certificate() {
         if let Some(condition) = certificate.condition(CertificateConditionType::Issuing) {
@@ -75,12 +81,20 @@ fn issuance_failed(facts: &Facts) -> Judgement {
     Ok(vec![finding])
 }
 
+/// Whether the CA says that it is not well itself (RFC 8555 §6.7, `serverInternal`; HTTP status 5xx).
+fn is_trouble_at_the_ca(words: &str) -> bool {
+    Problem::find(words).is_some_and(|problem| {
+        problem.type_ == Some(ProblemType::ServerInternal) || problem.status.is_some_and(|status| status >= 500)
+    })
+}
+
 pub static ISSUANCE_STALLED: Rule = Rule {
     id: "issuance-stalled",
     aliases: &[],
     family: Family::Certificate,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "the issuance has not moved for longer than usual",
     doc: include_str!("../../docs/rules/issuance-stalled.md"),
@@ -129,7 +143,7 @@ fn fell_due(facts: &Facts) -> Option<Timestamp> {
     let retried = status
         .last_failure_time
         .as_ref()
-        .map(|failed| next_attempt(failed.0, status.failed_issuance_attempts, &BackOff::default()));
+        .map(|failed| next_attempt(failed.0, status.failed_issuance_attempts, &facts.back_off));
     let renewal = status.renewal_time.as_ref().map(|time| time.0).filter(|renewal| *renewal <= facts.now);
     let ready = certificate.condition(CertificateConditionType::Ready).and_then(Condition::since);
     retried.max(renewal).or(ready).or_else(|| certificate.created())

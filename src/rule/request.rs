@@ -10,7 +10,7 @@ pub use external::{CONTROLLER_DOWN, GRABBED, GROUP_MISSING};
 use jiff::Timestamp;
 
 use super::progress::renew;
-use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::api::{
     CertificateConditionType, CertificateRequest, Condition, Object, RequestConditionType, RequestReason,
 };
@@ -28,6 +28,7 @@ pub static DENIED: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "an approver denied the CertificateRequest",
     doc: include_str!("../../docs/rules/request-denied.md"),
@@ -83,6 +84,7 @@ pub static MARKED_INVALID: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the issuer says that the request can never be signed",
     doc: include_str!("../../docs/rules/request-marked-invalid.md"),
@@ -115,6 +117,7 @@ pub static OLD_FAILED_BLOCKS: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::Halted,
     since: "0.1.0",
     summary: "a failed request of the issuance before is still there and blocks the new one",
     doc: include_str!("../../docs/rules/old-failed-request-blocks.md"),
@@ -172,6 +175,7 @@ pub static SEVERAL_REQUESTS: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::Halted,
     since: "0.1.0",
     summary: "several requests claim to be the next issuance, so none is taken",
     doc: include_str!("../../docs/rules/several-requests-for-one-revision.md"),

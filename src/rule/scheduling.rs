@@ -2,8 +2,9 @@
 
 use super::progress::renew;
 use super::request::failure;
-use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::api::{AcmeState, Challenge, ChallengeType, Object, annotation};
+use crate::chain::order_stays_open;
 use crate::duration::human;
 use crate::fact::{Fact, WhyNot};
 use crate::facts::{Component, Facts, gap};
@@ -19,6 +20,9 @@ const CLEAN_UP_SECONDS: i64 = 120;
 /// `--max-concurrent-challenges` of cert-manager, unless it is set.
 const SLOTS: usize = 60;
 
+/// How long a Challenge that gets on may hold a slot or a name.
+const TURN_SECONDS: i64 = 600;
+
 /// How long CAs keep an authorization open.
 const AUTHORIZATION_DAYS: i64 = 7;
 
@@ -28,6 +32,7 @@ pub static SAME_NAME_ELSEWHERE: Rule = Rule {
     family: Family::Scheduling,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Challenge waits for another one with the same name and type",
     doc: include_str!("../../docs/rules/challenge-same-name-elsewhere.md"),
@@ -65,6 +70,7 @@ fn blocked(facts: &Facts, challenge: &Challenge, rival: &Challenge) -> Finding {
         .evidence(Witness::Status(Kind::Challenge, "processing"), "false, and no state: not started yet")
         .evidence(Witness::Computed, format!("{owner} has the same name and type and is being worked on"))
         .evidence(Witness::Status(Kind::Challenge, "reason"), format!("of the other one: {reason}"))
+        .outlook(turn(facts, rival))
         .fix(Fix::command(
             "see what the other one waits for, and mend that",
             format!("kubectl describe challenge {}{}", theirs.name, theirs.namespace_flag()),
@@ -73,6 +79,12 @@ fn blocked(facts: &Facts, challenge: &Challenge, rival: &Challenge) -> Finding {
             "or delete it, if nobody needs that certificate any more (delete its Certificate too, or it comes back)",
             format!("kubectl delete challenge {}{}", theirs.name, theirs.namespace_flag()),
         ))
+}
+
+/// Whether a Challenge that holds something will let it go by itself: a young one may well get on.
+fn turn(facts: &Facts, holder: &Challenge) -> Outlook {
+    let is_stuck = holder.deleting_since().is_some() || facts.is_older_than(holder.created(), TURN_SECONDS);
+    if is_stuck { Outlook::UntilMended } else { Outlook::ByItself }
 }
 
 /// A Challenge of another Order that is being worked on for the same name and type. Two of one Order, as for a
@@ -91,6 +103,7 @@ pub static QUEUE_FULL: Rule = Rule {
     family: Family::Scheduling,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "every slot for challenges is taken, so this one does not start",
     doc: include_str!("../../docs/rules/challenge-queue-full.md"),
@@ -113,6 +126,9 @@ fn queue_full(facts: &Facts) -> Judgement {
         .evidence(
             Witness::Status(Kind::Challenge, "processing"),
             format!("true on {used} Challenges, in every namespace together"),
+        )
+        .outlook(
+            facts.inventory.challenges_at_work().last().map_or(Outlook::UntilMended, |youngest| turn(facts, youngest)),
         );
     for challenge in facts.inventory.challenges_at_work().take(3) {
         let age = challenge.created().map_or_else(|| "?".to_owned(), |created| human(facts.since(created)));
@@ -194,6 +210,7 @@ pub static STUCK_DELETING: Rule = Rule {
     family: Family::Scheduling,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Challenge is deleted, but its clean-up does not finish",
     doc: include_str!("../../docs/rules/challenge-stuck-deleting.md"),
@@ -293,6 +310,7 @@ pub static NETWORK_BLIP: Rule = Rule {
     family: Family::Scheduling,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::ByItself,
     since: "0.1.0",
     summary: "one failed connection to the CA has ended the Challenge for good",
     doc: include_str!("../../docs/rules/challenge-errored-by-network-blip.md"),
@@ -331,7 +349,9 @@ fn network_blip(facts: &Facts) -> Judgement {
                 .on(challenge.objref())
                 .says(format!("one failed connection to the CA has ended the Challenge for {name}; cert-manager does not try it again"))
                 .evidence(Witness::Status(Kind::Challenge, "reason"), &challenge.status.reason)
-                .evidence(Witness::Status(Kind::Challenge, "state"), "errored, which is final");
+                .evidence(Witness::Status(Kind::Challenge, "state"), "errored, which is final")
+                // The CA knows of no failure, so its order stays open, and cert-manager waits for that.
+                .outlook(if order_stays_open(&facts.chain) { Outlook::Halted } else { Outlook::ByItself });
             anew(finding, facts).fix(Fix::manual("upgrade cert-manager: newer releases try again after such errors"))
         })
         .collect())
@@ -343,6 +363,7 @@ pub static AUTHORIZATION_EXPIRED: Rule = Rule {
     family: Family::Scheduling,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::ByItself,
     since: "0.1.0",
     summary: "the CA no longer takes the Challenge: its authorization is not pending any more",
     doc: include_str!("../../docs/rules/authorization-expired.md"),
@@ -382,7 +403,7 @@ fn authorization_expired(facts: &Facts) -> Judgement {
                 .evidence(Witness::Status(Kind::Challenge, "reason"), &challenge.status.reason)
                 .evidence(Witness::Status(Kind::Challenge, "state"), state);
             let finding = if age.is_some_and(|age| age.as_hours() >= AUTHORIZATION_DAYS * 24) {
-                finding.fix(Fix::manual(
+                finding.outlook(Outlook::UntilMended).fix(Fix::manual(
                     "first mend what the Challenge waited for all that time, or the next one ends the same way",
                 ))
             } else {
@@ -457,6 +478,10 @@ mod tests {
             "{}",
             blocked.judge().headline
         );
+        let next = |specimen: &Specimen| specimen.judge().next.unwrap().what;
+        assert!(next(&blocked).ends_with("; time alone can mend it"), "{}", next(&blocked));
+        let old = blocked.later(10);
+        assert!(next(&old).ends_with(", but not until the cause is mended"), "{}", next(&old));
         for (what, specimen) in [
             ("another name", rival(queue(), |other| other.spec.dns_name = "b.example.com".into())),
             ("another type", rival(queue(), |other| other.spec.type_ = ChallengeType::Dns01)),
@@ -561,6 +586,17 @@ mod tests {
                 .as_ref()
                 .unwrap()
                 .contains("delete certificaterequest web-1 -n shop")
+        );
+        assert_eq!(
+            blip.judge().next.unwrap().what,
+            "nothing more happens by itself before somebody acts on the cause",
+            "the order is open at the CA"
+        );
+        let closed = blip.broken(|objects| objects.order().status.state = Some(AcmeState::Invalid));
+        let next = closed.judge().next.unwrap().what;
+        assert!(
+            next.ends_with("tries again 1h later, which may be all it takes: such trouble passes by itself"),
+            "{next}"
         );
         let other = ended_by(AcmeState::Errored, "unexpected non-ACME API error: acme: unexpected response");
         assert!(!other.ids().contains(&"challenge-errored-by-network-blip"));

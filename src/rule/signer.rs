@@ -2,7 +2,7 @@
 
 use super::progress::renew;
 use super::request::failure::{self, Failure};
-use super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::api::issuer::VaultIssuer;
 use crate::api::{CertificateConditionType, CertificateReason, Object, RequestConditionType, RequestReason};
 use crate::chain::IssuerView;
@@ -24,6 +24,7 @@ pub static CA_SECRET_EQUALS_LEAF: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the certificate is stored in the Secret of the CA that signs it",
     doc: include_str!("../../docs/rules/ca-secret-equals-leaf-secret.md"),
@@ -89,6 +90,7 @@ pub static VAULT_WRONG_PATH: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the issuer's Vault path is wrong, or its token may not use it",
     doc: include_str!("../../docs/rules/vault-wrong-path.md"),
@@ -161,6 +163,7 @@ pub static VAULT_ISSUE_ENDPOINT: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the issuer uses Vault's issue endpoint, which makes a key of its own",
     doc: include_str!("../../docs/rules/vault-issue-endpoint.md"),
@@ -207,6 +210,7 @@ pub static VAULT_ROLE_REFUSES: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Vault role does not allow the name or the lifetime",
     doc: include_str!("../../docs/rules/vault-role-refuses.md"),
@@ -267,6 +271,7 @@ pub static VENAFI_REQUEST: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Venafi server refuses the request or keeps it waiting",
     doc: include_str!("../../docs/rules/venafi-request.md"),

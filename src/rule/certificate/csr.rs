@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::renew;
 use crate::api::Object;
 use crate::api::certificate::CertificateSpec;
@@ -21,6 +21,7 @@ pub static CERTIFICATE_INVALID_CSR: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::Halted,
     since: "0.1.0",
     summary: "no signing request can be made from the spec, and cert-manager does not try again",
     doc: include_str!("../../../docs/rules/certificate-invalid-csr.md"),

@@ -1,6 +1,6 @@
 //! The private key and what it may be used for.
 
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::{acme, leaf, listed, merge_patch, unready};
 use crate::api::{Certificate, CertificateReason, KeyUsage, Object, RotationPolicy};
 use crate::chain::spec_match::{Violation, key_matches_spec};
@@ -19,6 +19,7 @@ pub static KEY_POLICY_NEEDS_USER: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::Halted,
     since: "0.1.0",
     summary: "the stored private key no longer fits the spec, and the rotation policy forbids a new one",
     doc: include_str!("../../../docs/rules/key-policy-needs-user.md"),
@@ -87,6 +88,7 @@ pub static ROTATION_POLICY_SURPRISE: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Risk,
     severity: Severity::Info,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "a CA certificate leaves its rotation policy to the default, which changed in release 1.18",
     doc: include_str!("../../../docs/rules/rotation-policy-surprise.md"),
@@ -125,6 +127,7 @@ pub static USAGES_REFUSED_OR_DROPPED: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Cause,
     severity: Severity::Warning,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the issued certificate lacks a key usage that the spec asks for",
     doc: include_str!("../../../docs/rules/usages-refused-or-dropped.md"),

@@ -1,6 +1,6 @@
 //! JKS and PKCS#12 keystores, which need a password from another Secret.
 
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::renew;
 use crate::api::certificate::Keystore;
 use crate::api::{Certificate, Object, Secret};
@@ -19,6 +19,7 @@ pub static KEYSTORE_PASSWORD_MISSING: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the password for the keystore is missing, so the certificate cannot be stored",
     doc: include_str!("../../../docs/rules/keystore-password-missing.md"),

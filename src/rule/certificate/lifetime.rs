@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::{acme, issued_at, lifetime, merge_patch};
 use crate::api::{Certificate, GoDuration, Object};
 use crate::duration::{format_go, human};
@@ -17,6 +17,7 @@ pub static DURATION_IGNORED_BY_ACME: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Risk,
     severity: Severity::Info,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "spec.duration has no effect: the ACME server sets the lifetime",
     doc: include_str!("../../../docs/rules/duration-ignored-by-acme.md"),
@@ -65,6 +66,7 @@ pub static RENEWBEFORE_CLOSE_TO_REAL_LIFETIME: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Cause,
     severity: Severity::Warning,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "renewal is due as soon as a certificate is issued: renewBefore is about its whole lifetime",
     doc: include_str!("../../../docs/rules/renewbefore-close-to-real-lifetime.md"),

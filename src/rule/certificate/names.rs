@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::{is_acme, listed, merge_patch};
 use crate::api::certificate::CertificateSpec;
 use crate::api::{Certificate, Object, RequestConditionType, Secret, annotation};
@@ -20,6 +20,7 @@ pub static COMMON_NAME_NOT_IN_DNS_NAMES: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the common name is not among the DNS names, which ACME demands",
     doc: include_str!("../../../docs/rules/common-name-not-in-dns-names.md"),
@@ -103,6 +104,7 @@ pub static HOST_NOT_IN_CERTIFICATE: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Risk,
     severity: Severity::Warning,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "an Ingress serves a host with a certificate that is not for it",
     doc: include_str!("../../../docs/rules/host-not-in-certificate.md"),

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Family, Judgement, Nature, Rule, Severity};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity};
 use super::{is_acme, issued_at, merge_patch};
 use crate::api::{Certificate, Object};
 use crate::duration::human;
@@ -16,6 +16,7 @@ pub static REISSUED_CONSTANTLY: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Risk,
     severity: Severity::Warning,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the same certificate is issued far more often than its renewal asks for",
     doc: include_str!("../../../docs/rules/certificate-reissued-constantly-secretname-change.md"),

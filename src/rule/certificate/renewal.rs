@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::{lifetime, merge_patch, renew, unready};
 use crate::api::{Certificate, CertificateConditionType, CertificateReason, Object, RenewalPolicy};
 use crate::chain::IssuerView;
@@ -21,6 +21,7 @@ pub static RENEWAL_WINDOW_ERROR: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the renewal windows never open while the certificate is valid",
     doc: include_str!("../../../docs/rules/renewal-window-error.md"),
@@ -69,7 +70,8 @@ fn renewal_window_error(facts: &Facts) -> Judgement {
         );
     }
     if let Some((renewal, end)) = too_late {
-        finding = finding.evidence(
+        // The renewal itself will do, only too late.
+        finding = finding.outlook(Outlook::Unhindered).evidence(
             Witness::Status(Kind::Certificate, "renewalTime, notAfter"),
             format!("{renewal}, but it ends {end}"),
         );
@@ -88,6 +90,7 @@ pub static RENEWAL_DISABLED: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Cause,
     severity: Severity::Warning,
+    outlook: Outlook::Halted,
     since: "0.1.0",
     summary: "renewal is switched off, and the certificate comes to its end",
     doc: include_str!("../../../docs/rules/renewal-disabled.md"),
@@ -139,6 +142,7 @@ pub static RENEWAL_FAILING_SILENTLY: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "renewal is overdue while Ready is still True",
     doc: include_str!("../../../docs/rules/renewal-failing-silently.md"),
@@ -192,6 +196,7 @@ pub static EXPIRED_BUT_READY: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "the condition Ready is True although the certificate has expired",
     doc: include_str!("../../../docs/rules/expired-but-ready.md"),
@@ -231,6 +236,7 @@ pub static RENEWAL_BLOCKED_BY_BACKOFF: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Symptom,
     severity: Severity::Warning,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "after failures cert-manager waits for hours before it tries again, even if the cause is mended",
     doc: include_str!("../../../docs/rules/renewal-blocked-by-backoff.md"),

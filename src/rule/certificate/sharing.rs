@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::{acme, listed, merge_patch, unready};
 use crate::api::{Certificate, CertificateConditionType, CertificateReason, Object, annotation};
 use crate::facts::Facts;
@@ -15,6 +15,7 @@ pub static TWO_CERTIFICATES_ONE_SECRET: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::Halted,
     since: "0.1.0",
     summary: "another Certificate writes to the same Secret, and cert-manager issues only one of them",
     doc: include_str!("../../../docs/rules/two-certificates-one-secret.md"),
@@ -96,6 +97,7 @@ pub static DUPLICATE_CERTIFICATE_IN_MANY_NAMESPACES: Rule = Rule {
     family: Family::Certificate,
     nature: Nature::Risk,
     severity: Severity::Info,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "several namespaces each ask the ACME server for the same set of names",
     doc: include_str!("../../../docs/rules/duplicate-certificate-in-many-namespaces.md"),

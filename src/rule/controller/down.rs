@@ -11,7 +11,7 @@ use crate::fact::Fact;
 use crate::facts::{Component, Facts, Workload, known};
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 /// The Lease of the controller's leader.
 const CONTROLLER_LEASE: &str = "cert-manager-controller";
@@ -31,6 +31,7 @@ pub static CONTROLLER_DOWN: Rule = Rule {
     family: Family::Controller,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::Halted,
     since: "0.1.0",
     summary: "the cert-manager controller does not run",
     doc: include_str!("../../../docs/rules/controller-down.md"),
@@ -121,6 +122,7 @@ pub static CONTROLLER_OOM: Rule = Rule {
     family: Family::Controller,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::Halted,
     since: "0.1.0",
     summary: "the cert-manager controller runs out of memory and is killed",
     doc: include_str!("../../../docs/rules/controller-oom.md"),
@@ -188,6 +190,7 @@ pub static CAINJECTOR_CRASHING: Rule = Rule {
     family: Family::Controller,
     nature: Nature::Cause,
     severity: Severity::Warning,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "the cainjector does not stay up, so CA bundles of webhooks grow old",
     doc: include_str!("../../../docs/rules/cainjector-crashing.md"),

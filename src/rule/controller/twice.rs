@@ -8,7 +8,7 @@ use crate::chain::Tie;
 use crate::facts::{Component, Facts, Workload};
 use crate::finding::{Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 pub static TWO_CERT_MANAGERS: Rule = Rule {
     id: "two-cert-managers",
@@ -16,6 +16,7 @@ pub static TWO_CERT_MANAGERS: Rule = Rule {
     family: Family::Controller,
     nature: Nature::Cause,
     severity: Severity::Warning,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "two cert-manager controllers work on the same objects",
     doc: include_str!("../../../docs/rules/two-cert-managers.md"),

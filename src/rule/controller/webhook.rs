@@ -9,7 +9,7 @@ use crate::api::Object;
 use crate::facts::{Component, Facts, Workload};
 use crate::finding::{Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 /// The label that ties an EndpointSlice to its Service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -20,6 +20,7 @@ pub static NO_ENDPOINTS: Rule = Rule {
     family: Family::Controller,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "no Pod stands behind cert-manager's webhook, so every write is refused",
     doc: include_str!("../../../docs/rules/webhook-no-endpoints.md"),
@@ -139,6 +140,7 @@ pub static SINGLE_REPLICA: Rule = Rule {
     family: Family::Controller,
     nature: Nature::Risk,
     severity: Severity::Info,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "the webhook has one replica: writes fail while its node is drained",
     doc: include_str!("../../../docs/rules/webhook-single-replica.md"),

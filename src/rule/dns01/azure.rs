@@ -4,7 +4,9 @@
 
 use super::route53::hidden;
 use super::said::is_hidden;
-use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after};
+use super::{
+    Family, Judgement, Matter, Nature, Outlook, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after,
+};
 use crate::api::solver::AzureDns;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix};
@@ -16,6 +18,7 @@ pub static AZURE: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Azure identity may not write the record, or its zone is not found",
     doc: include_str!("../../../docs/rules/dns01-azure.md"),

@@ -3,7 +3,7 @@
 //! Tells by the API's error numbers, and by the shape of the Secret where it was seen.
 
 use super::credentials::{Oddity, Shape, oddity};
-use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, Trouble, each, has_any, quoted};
+use super::{Family, Judgement, Matter, Nature, Outlook, RETRIES, Rule, Severity, Trouble, each, has_any, quoted};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
@@ -14,6 +14,7 @@ pub static CLOUDFLARE: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Cloudflare credentials are refused, or do not reach the zone",
     doc: include_str!("../../../docs/rules/dns01-cloudflare.md"),

@@ -3,8 +3,8 @@
 //! The CNAME itself is only seen by asking DNS; here it shows in the words of controllers and providers.
 
 use super::{
-    Family, Judgement, Matter, Nature, Phase, RETRIES, Rule, Severity, Trouble, each, has_any, is_within, quoted,
-    word_after,
+    Family, Judgement, Matter, Nature, Outlook, Phase, RETRIES, Rule, Severity, Trouble, each, has_any, is_within,
+    quoted, word_after,
 };
 use crate::api::CnameStrategy;
 use crate::facts::Facts;
@@ -17,6 +17,7 @@ pub static CNAME_DELEGATION: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the challenge name is a CNAME, and solver and CNAME do not fit together",
     doc: include_str!("../../../docs/rules/dns01-cname-delegation.md"),

@@ -2,7 +2,7 @@
 //!
 //! Looks at values only to tell their shape, and never repeats one.
 
-use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, Trouble, each, has_any};
+use super::{Family, Judgement, Matter, Nature, Outlook, RETRIES, Rule, Severity, Trouble, each, has_any};
 use crate::api::solver::Dns01Solver;
 use crate::api::{Object, Secret, SecretKeyRef};
 use crate::fact::Fact;
@@ -16,6 +16,7 @@ pub static CREDENTIALS_MISSING: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Secret with the DNS provider's credentials, or its key, is not where cert-manager looks",
     doc: include_str!("../../../docs/rules/dns01-credentials-missing.md"),

@@ -2,7 +2,7 @@
 //!
 //! Tells by the words of the API as the Challenge's status holds them.
 
-use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, each, has_any, quoted};
+use super::{Family, Judgement, Matter, Nature, Outlook, RETRIES, Rule, Severity, each, has_any, quoted};
 use crate::facts::Facts;
 use crate::finding::Fix;
 use crate::objref::Kind;
@@ -13,6 +13,7 @@ pub static GOOGLE: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Google account may not write the record, or its zone is not found",
     doc: include_str!("../../../docs/rules/dns01-google.md"),

@@ -3,7 +3,9 @@
 //! Tells by the rcode or the provider's words.
 
 use super::said::is_hidden;
-use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after};
+use super::{
+    Family, Judgement, Matter, Nature, Outlook, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after,
+};
 use crate::api::Object;
 use crate::api::solver::Rfc2136;
 use crate::facts::Facts;
@@ -16,6 +18,7 @@ pub static RFC2136_AND_OTHERS: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the DNS server or provider refuses the update",
     doc: include_str!("../../../docs/rules/dns01-rfc2136-and-others.md"),
@@ -90,6 +93,7 @@ fn rfc2136_and_others(facts: &Facts) -> Judgement {
             OtherFault::Update(rcode) => of_rcode(finding, trouble, solver, &rcode),
             OtherFault::Unreachable => finding
                 .says(format!("the DNS server {} cannot be reached for the update of {}", solver.nameserver, trouble.names()))
+                .outlook(Outlook::Unknown)
                 .because(format!(
                     "cert-manager sends the update to the solver's nameserver, by UDP unless the solver says otherwise, \
                      and got no answer. {RETRIES}"
@@ -226,6 +230,7 @@ pub static PRESENT_FAILED: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "the TXT record could not be written, for a reason that no other rule knows",
     doc: include_str!("../../../docs/rules/dns01-present-failed.md"),

@@ -4,7 +4,7 @@
 
 use super::validation::with_renewal;
 use super::{
-    Family, Judgement, Matter, Nature, Phase, Rule, Severity, Trouble, each, is_within, quoted, zone_not_found,
+    Family, Judgement, Matter, Nature, Outlook, Phase, Rule, Severity, Trouble, each, is_within, quoted, zone_not_found,
 };
 use crate::api::Object;
 use crate::duration::human;
@@ -24,6 +24,7 @@ pub static NOT_PROPAGATED: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::ByItself,
     since: "0.1.0",
     summary: "the TXT record was written but is not seen at every name server",
     doc: include_str!("../../../docs/rules/dns01-not-propagated.md"),
@@ -48,6 +49,9 @@ fn not_propagated(facts: &Facts) -> Judgement {
         if let Some(asks) = asks(facts, trouble) {
             finding = finding.evidence(asks.witness(), asks.words());
         }
+        if facts.is_older_than(trouble.began(), SLOWNESS_ENDS_SECONDS) {
+            finding = finding.outlook(Outlook::UntilMended);
+        }
         finding = finding.fix(ask_every_server(&record)).fix(expected_value(trouble)).fix(Fix::manual(format!(
             "if no server has it: see in which zone and account {} wrote it",
             provider(trouble)
@@ -67,6 +71,7 @@ pub static SPLIT_HORIZON: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "cert-manager and the CA seem to see two different versions of the zone",
     doc: include_str!("../../../docs/rules/dns01-split-horizon.md"),

@@ -5,7 +5,9 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::propagation::ask_public_servers;
-use super::{Family, Judgement, Matter, Nature, Rule, Severity, each, has_any, quoted, word_after, zone_not_found};
+use super::{
+    Family, Judgement, Matter, Nature, Outlook, Rule, Severity, each, has_any, quoted, word_after, zone_not_found,
+};
 use crate::finding::Fix;
 use crate::objref::Kind;
 
@@ -15,6 +17,7 @@ pub static PORT_53_BLOCKED: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "name servers do not answer cert-manager on port 53",
     doc: include_str!("../../../docs/rules/dns01-port-53-blocked.md"),
@@ -94,6 +97,7 @@ pub static ZONE_SEARCH_FAILED: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "cert-manager cannot find the DNS zone that the name belongs to",
     doc: include_str!("../../../docs/rules/dns01-zone-search-failed.md"),

@@ -4,7 +4,9 @@
 
 use super::credentials::{Shape, oddity};
 use super::said::is_hidden;
-use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after};
+use super::{
+    Family, Judgement, Matter, Nature, Outlook, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after,
+};
 use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
@@ -16,6 +18,7 @@ pub static ROUTE53: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "AWS does not let cert-manager write the record to Route 53",
     doc: include_str!("../../../docs/rules/dns01-route53.md"),
@@ -258,6 +261,7 @@ fn of_zone(finding: Finding, trouble: &Trouble, fault: &Route53Fault) -> Finding
             .fix(Fix::manual(format!("delete the existing record {} in Route 53", trouble.record()))),
         Route53Fault::TooSlow => finding
             .says(format!("Route 53 did not carry out the change for {names} in time"))
+            .outlook(Outlook::ByItself)
             .because(format!(
                 "cert-manager waits two minutes for a change to be in sync; many changes at once are slowed down by AWS. \
                  {RETRIES}"

@@ -3,7 +3,7 @@
 //! The words are Let's Encrypt's (boulder) as cert-manager hands them on, or those of cert-manager's self check.
 
 use super::propagation::ask_every_server;
-use super::{Family, Judgement, Matter, Nature, Phase, Rule, Severity, each, has_any, quoted, word_after};
+use super::{Family, Judgement, Matter, Nature, Outlook, Phase, Rule, Severity, each, has_any, quoted, word_after};
 use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix};
@@ -37,6 +37,7 @@ pub static DNSSEC_OR_NS_BROKEN: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the name servers of the zone, or its DNSSEC, do not give a usable answer",
     doc: include_str!("../../../docs/rules/dns01-dnssec-or-ns-broken.md"),
@@ -99,6 +100,9 @@ fn dnssec_or_ns_broken(facts: &Facts) -> Judgement {
             .fix(Fix::manual(
                 "let the DNS operator mend it: NS records of servers that do not serve the zone, or the DS record at the registrar",
             ));
+        // The next time the CA may ask at a better moment, or from a better place.
+        let silent = has_any(words, &["timed out", "timeout"]);
+        let finding = if silent { finding.outlook(Outlook::Unknown) } else { finding };
         if trouble.phase == Phase::Validation { with_renewal(finding, facts) } else { finding }
     })
 }
@@ -109,6 +113,7 @@ pub static STALE_TXT_RECORDS: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA found TXT records of the challenge name, but not the one of this challenge",
     doc: include_str!("../../../docs/rules/dns01-stale-txt-records.md"),

@@ -2,7 +2,9 @@
 //!
 //! The webhook is an aggregated API; the object that registers it is not among the kinds that are looked at.
 
-use super::{Family, Judgement, Matter, Nature, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after};
+use super::{
+    Family, Judgement, Matter, Nature, Outlook, RETRIES, Rule, Severity, Trouble, each, has_any, quoted, word_after,
+};
 use crate::api::Object;
 use crate::api::solver::Webhook;
 use crate::facts::{Component, Facts};
@@ -15,6 +17,7 @@ pub static WEBHOOK_SOLVER_RBAC: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "cert-manager may not call the DNS webhook",
     doc: include_str!("../../../docs/rules/dns01-webhook-solver-rbac.md"),
@@ -80,6 +83,7 @@ pub static WEBHOOK_SOLVER_UNAVAILABLE: Rule = Rule {
     family: Family::Dns01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the DNS webhook of the solver is not served or does not answer",
     doc: include_str!("../../../docs/rules/dns01-webhook-solver-unavailable.md"),

@@ -10,7 +10,7 @@ use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static NOT_FOUND: Rule = Rule {
     id: "http01-404",
@@ -18,6 +18,7 @@ pub static NOT_FOUND: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the challenge path answers 404: nothing routes it to the solver",
     doc: include_str!("../../../docs/rules/http01-404.md"),
@@ -108,6 +109,7 @@ pub static REFUSED: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the challenge path is guarded: it answers 403, 401 or a like refusal",
     doc: include_str!("../../../docs/rules/http01-403-or-401.md"),
@@ -164,6 +166,7 @@ pub static UNAVAILABLE: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the challenge path is routed, but the controller cannot reach the solver: 502, 503 or 504",
     doc: include_str!("../../../docs/rules/http01-503-or-502.md"),
@@ -229,6 +232,7 @@ pub static WRONG_BODY: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the challenge path answers with something other than the key authorization",
     doc: include_str!("../../../docs/rules/http01-wrong-body.md"),

@@ -11,7 +11,7 @@ use crate::api::{AcmeState, Challenge, ChallengeType, Object, annotation};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static WRONG_CLASS: Rule = Rule {
     id: "http01-wrong-ingress-class",
@@ -19,6 +19,7 @@ pub static WRONG_CLASS: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the solver's Ingress has a class that the controller of the name does not serve",
     doc: include_str!("../../../docs/rules/http01-wrong-ingress-class.md"),
@@ -233,6 +234,7 @@ pub static CLASS_CONFLICT: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "two of class, ingressClassName and name are set for one solver",
     doc: include_str!("../../../docs/rules/http01-class-and-name-conflict.md"),

@@ -11,7 +11,7 @@ use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static CANNOT_REACH: Rule = Rule {
     id: "http01-self-check-cannot-reach",
@@ -19,6 +19,7 @@ pub static CANNOT_REACH: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "cert-manager's own check gets no answer from the name, seen from its pod",
     doc: include_str!("../../../docs/rules/http01-self-check-cannot-reach.md"),
@@ -159,6 +160,7 @@ pub static CA_CANNOT_CONNECT: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA gets no connection to the name on port 80, or no answer over it",
     doc: include_str!("../../../docs/rules/http01-ca-cannot-connect.md"),
@@ -237,6 +239,7 @@ pub static REDIRECT: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the challenge path redirects to a place where the challenge cannot be fetched",
     doc: include_str!("../../../docs/rules/http01-redirect-to-https.md"),

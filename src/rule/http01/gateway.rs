@@ -11,7 +11,7 @@ use crate::api::{AcmeState, Gateway, HttpRoute, Object, annotation};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::{Kind, ObjRef};
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 pub static GATEWAY_SOLVER: Rule = Rule {
     id: "http01-gateway-solver",
@@ -19,6 +19,7 @@ pub static GATEWAY_SOLVER: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the solver's HTTPRoute is not served by its Gateway on port 80",
     doc: include_str!("../../../docs/rules/http01-gateway-solver.md"),

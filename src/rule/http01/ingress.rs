@@ -9,7 +9,7 @@ use crate::api::{Object, annotation};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static PATH_TYPE_REFUSED: Rule = Rule {
     id: "http01-pathtype-exact-refused",
@@ -17,6 +17,7 @@ pub static PATH_TYPE_REFUSED: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the ingress controller refuses the solver's Ingress for its path type",
     doc: include_str!("../../../docs/rules/http01-pathtype-exact-refused.md"),
@@ -70,6 +71,7 @@ pub static INGRESS_MISSING: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Ingress that the solver is to edit does not exist in the namespace",
     doc: include_str!("../../../docs/rules/http01-edit-in-place-ingress-missing.md"),

@@ -11,7 +11,7 @@ use crate::api::{AcmeState, ChallengeType, Object};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, progress};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, progress};
 
 /// A new record takes minutes: the record's maker has to see the Ingress first, and resolvers remember absence.
 const RECORD_SECONDS: i64 = 300;
@@ -22,6 +22,7 @@ pub static SECONDARY_VALIDATION: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA's other vantage points get another answer than its first one",
     doc: include_str!("../../../docs/rules/http01-secondary-validation.md"),
@@ -73,6 +74,7 @@ pub static IPV6: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA asks over IPv6, where the challenge is not served",
     doc: include_str!("../../../docs/rules/http01-ipv6.md"),
@@ -139,6 +141,7 @@ pub static DNS: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the name has no address record, or one that leads to another machine",
     doc: include_str!("../../../docs/rules/http01-dns-missing-or-wrong.md"),

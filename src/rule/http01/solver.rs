@@ -10,7 +10,7 @@ use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 /// How long a container may wait with a reason, and a Pod without one.
 const WAITING_SECONDS: i64 = 60;
@@ -22,6 +22,7 @@ pub static POD_NOT_RUNNING: Rule = Rule {
     family: Family::Http01,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the solver's Pod does not run, so nobody can serve the key authorization",
     doc: include_str!("../../../docs/rules/http01-solver-pod-not-running.md"),

@@ -9,7 +9,7 @@ use crate::api::{AcmeIssuer, IssuerReason};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::x509::Bundle;
 
 /// What is wrong with an ACME issuer. Every failure of its account is exactly one of these.
@@ -102,6 +102,7 @@ pub static REGISTRATION_FAILED: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the ACME issuer could not register its account with the CA",
     doc: include_str!("../../../docs/rules/acme-account-registration-failed.md"),
@@ -114,14 +115,16 @@ fn registration_failed(facts: &Facts) -> Judgement {
     let Some((complaint, acme, ca)) = complaint(facts, Fault::Other)? else { return Ok(vec![]) };
     let (words, server) = (complaint.words(), acme.server.as_str());
     let refused = is_refusal(words);
-    let (what, why, mend) = if !refused && says(words, &["no such host", "server misbehaving", "lookup "]) {
+    let (outlook, what, why, mend) = if !refused && says(words, &["no such host", "server misbehaving", "lookup "]) {
         (
+            Outlook::UntilMended,
             format!("the cluster's DNS gives no address for {}", host(server)),
             "The controller looks the CA up with the cluster's DNS before it can talk to it. It tries again by itself.",
             "see whether the name resolves inside the cluster; mend CoreDNS or its upstream",
         )
     } else if !refused && says(words, TLS) {
         (
+            Outlook::UntilMended,
             format!("the controller does not trust who answers for {}", host(server)),
             "A public CA shows a certificate that everybody trusts, so something in between answers in its place, \
              such as a proxy that opens TLS. It tries again by itself.",
@@ -130,6 +133,7 @@ fn registration_failed(facts: &Facts) -> Judgement {
         )
     } else if !refused && says(words, NETWORK) {
         (
+            Outlook::Unknown,
             format!("the controller gets no connection to {}", host(server)),
             "Nothing was asked of the CA yet: the connection itself fails. It tries again by itself.",
             "see whether the CA can be reached from inside the cluster; open the egress, or set HTTPS_PROXY for \
@@ -137,6 +141,7 @@ fn registration_failed(facts: &Facts) -> Judgement {
         )
     } else if refused && says(words, &["ratelimited", "too many"]) {
         (
+            Outlook::Halted,
             format!("{ca} limits new accounts and refuses this one for now"),
             "cert-manager does not ask again after a refusal (status 4xx) until the issuer changes or the controller \
              starts anew, so the issuer stays as it is when the limit has passed.",
@@ -144,6 +149,7 @@ fn registration_failed(facts: &Facts) -> Judgement {
         )
     } else if refused {
         (
+            Outlook::Halted,
             format!("{ca} gave no account to {}", complaint.issuer),
             "Without an account no order can be placed. cert-manager does not ask again after a refusal (status 4xx) \
              until the issuer changes or the controller starts anew.",
@@ -151,6 +157,7 @@ fn registration_failed(facts: &Facts) -> Judgement {
         )
     } else {
         (
+            Outlook::ByItself,
             format!("{ca} gave no account to {}", complaint.issuer),
             "Without an account no order can be placed. This is no refusal (status 4xx), so it tries again by itself.",
             "see what the directory answers",
@@ -159,6 +166,7 @@ fn registration_failed(facts: &Facts) -> Judgement {
     let finding = complaint
         .found(&REGISTRATION_FAILED)
         .says(format!("{} has no ACME account: {what}", complaint.issuer))
+        .outlook(outlook)
         .because(why)
         .evidence(Witness::Spec(complaint.issuer.kind, "acme.server"), server)
         .fix(Fix::command(mend, curl_inside(facts, server)));
@@ -182,6 +190,7 @@ pub static EMAIL_FORBIDDEN: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA does not accept the contact address of the ACME account",
     doc: include_str!("../../../docs/rules/acme-email-forbidden.md"),
@@ -229,6 +238,7 @@ pub static PRIVATE_SERVER_TLS: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the controller does not trust the certificate of the private ACME server",
     doc: include_str!("../../../docs/rules/acme-private-server-tls.md"),
@@ -298,6 +308,7 @@ pub static OLD_OR_WRONG_SERVER: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "spec.acme.server is not the URL of an ACME directory",
     doc: include_str!("../../../docs/rules/acme-old-or-wrong-server.md"),

@@ -11,7 +11,7 @@ use crate::api::{AcmeIssuer, Secret};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static BINDING_WRONG: Rule = Rule {
     id: "acme-eab-missing-or-wrong",
@@ -19,6 +19,7 @@ pub static BINDING_WRONG: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA asks for an external account binding that is missing or wrong",
     doc: include_str!("../../../docs/rules/acme-eab-missing-or-wrong.md"),

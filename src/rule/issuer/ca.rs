@@ -9,7 +9,7 @@ use crate::chain::IssuerView;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::x509::Bundle;
 
 pub static SECRET_MISSING: Rule = Rule {
@@ -18,6 +18,7 @@ pub static SECRET_MISSING: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA issuer finds no key pair to sign with",
     doc: include_str!("../../../docs/rules/ca-secret-missing.md"),
@@ -117,6 +118,7 @@ pub static NOT_A_CA: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA issuer's certificate is not a CA",
     doc: include_str!("../../../docs/rules/ca-not-a-ca.md"),

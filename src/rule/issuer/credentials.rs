@@ -5,7 +5,7 @@ use crate::api::{ChallengeType, IssuerReason, Object, Secret};
 use crate::facts::{Component, Facts};
 use crate::finding::{Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 /// How many letters may differ between the key that is named and the one that is there.
 const NEAR: usize = 4;
@@ -79,6 +79,7 @@ pub static INVALID_SOLVER_SECRET: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Secret with the DNS provider's credentials is missing, or lacks the key",
     doc: include_str!("../../../docs/rules/invalid-solver-secret.md"),
@@ -174,6 +175,7 @@ pub static SECRET_IN_WRONG_NAMESPACE: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the ClusterIssuer's Secret is not in the namespace where ClusterIssuers look",
     doc: include_str!("../../../docs/rules/clusterissuer-secret-in-wrong-namespace.md"),

@@ -10,7 +10,7 @@ use crate::api::{AcmeIssuer, IssuerSpec, Object};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::x509::{KeyType, PublicKey};
 
 /// What a CA says to an order that is signed by another account's key.
@@ -32,6 +32,7 @@ pub static LOST_OR_SHARED: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the ACME account key was lost or replaced, or two issuers share it",
     doc: include_str!("../../../docs/rules/acme-account-key-lost-or-shared.md"),
@@ -78,10 +79,13 @@ fn lost_or_shared(facts: &Facts) -> Judgement {
                 )
                 .fix(Fix::command("give this issuer a key of its own", patch(&account.issuer, &separate)))
         }
-        (_, _) => finding.says("the CA does not know the account that the order is signed with").because(
-            "The Secret with the account key was deleted or replaced: cert-manager makes a new account without a word, \
-                 and the orders of the old one are lost.",
-        ),
+        (_, _) => finding
+            .says("the CA does not know the account that the order is signed with")
+            .because(
+                "The Secret with the account key was deleted or replaced: cert-manager makes a new account without a \
+                 word, and the orders of the old one are lost.",
+            )
+            .outlook(Outlook::ByItself),
     };
     Ok(vec![with_new_order(facts, finding)])
 }
@@ -199,6 +203,7 @@ pub static NOT_RSA: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the ACME account key in the Secret is not an RSA key",
     doc: include_str!("../../../docs/rules/acme-account-key-not-rsa.md"),

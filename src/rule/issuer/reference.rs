@@ -7,7 +7,7 @@ use crate::api::{IssuerRef, Object};
 use crate::facts::{Facts, known};
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::{Kind, ObjRef};
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 /// How many letters may differ for a name to be a slip of the pen.
 const NEAR: usize = 2;
@@ -18,6 +18,7 @@ pub static NOT_FOUND: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the issuer that is named does not exist",
     doc: include_str!("../../../docs/rules/issuer-not-found.md"),
@@ -84,6 +85,7 @@ pub static IN_OTHER_NAMESPACE: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Issuer is in another namespace, and an Issuer serves its own only",
     doc: include_str!("../../../docs/rules/issuer-in-other-namespace.md"),

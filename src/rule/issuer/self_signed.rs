@@ -6,7 +6,7 @@ use crate::api::{Object, annotation};
 use crate::facts::Facts;
 use crate::finding::{Fix, PROGRAM, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 pub static MISSING_ANNOTATION: Rule = Rule {
     id: "selfsigned-missing-annotation",
@@ -14,6 +14,7 @@ pub static MISSING_ANNOTATION: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the self-signed issuer is not given the private key that it must sign with",
     doc: include_str!("../../../docs/rules/selfsigned-missing-annotation.md"),
@@ -48,6 +49,11 @@ fn missing_annotation(facts: &Facts) -> Judgement {
     } else {
         return Ok(vec![]);
     };
+    // A new issuance makes a new key, and a request that names it.
+    let outlook = match facts.chain.certificate.seen() {
+        Some(_) if facts.has_failed() => Outlook::ByItself,
+        Some(_) | None => Outlook::UntilMended,
+    };
     let annotated = if named.is_empty() {
         "cert-manager.io/private-key-secret-name is not set".to_owned()
     } else {
@@ -57,6 +63,7 @@ fn missing_annotation(facts: &Facts) -> Judgement {
         .on(request.objref())
         .says(what)
         .because(why)
+        .outlook(outlook)
         .evidence(Witness::Condition(Kind::CertificateRequest, "Ready"), words)
         .evidence(Witness::Metadata(Kind::CertificateRequest), annotated);
     Ok(vec![match facts.chain.certificate.seen() {

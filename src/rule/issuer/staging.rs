@@ -10,7 +10,7 @@ use crate::chain::IssuerView;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::x509::Bundle;
 
 pub static STAGING_SERVED: Rule = Rule {
@@ -19,6 +19,7 @@ pub static STAGING_SERVED: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Risk,
     severity: Severity::Warning,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the stored certificate is from a staging CA, which no browser trusts",
     doc: include_str!("../../../docs/rules/staging-certificate-served.md"),

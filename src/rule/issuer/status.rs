@@ -9,7 +9,7 @@ use crate::fact::Fact;
 use crate::facts::{Component, Facts};
 use crate::finding::{Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 /// How long a new issuer may be without a status.
 const NEW_SECONDS: i64 = 60;
@@ -24,6 +24,7 @@ pub static NOT_READY: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the issuer is not ready",
     doc: include_str!("../../../docs/rules/issuer-not-ready.md"),
@@ -103,6 +104,7 @@ pub static NO_STATUS: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "no controller has looked at the issuer: it has no status",
     doc: include_str!("../../../docs/rules/issuer-no-status.md"),
@@ -177,6 +179,7 @@ pub static RENEWAL_WILL_FIND_NOT_READY: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Risk,
     severity: Severity::Warning,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the certificate is good, but its issuer could not renew it now",
     doc: include_str!("../../../docs/rules/renewal-will-find-issuer-not-ready.md"),

@@ -8,7 +8,7 @@ use crate::chain::IssuerView;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::{Kind, ObjRef};
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 /// Who says what about a Vault issuer.
 struct Spoken<'i> {
@@ -71,6 +71,7 @@ pub static UNREACHABLE_OR_SEALED: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Vault server is sealed, or the controller gets no answer from it",
     doc: include_str!("../../../docs/rules/vault-unreachable-or-sealed.md"),
@@ -128,6 +129,7 @@ fn unreachable_or_sealed(facts: &Facts) -> Judgement {
     } else {
         finding
             .says(format!("the controller gets no answer from the Vault at {server}"))
+            .outlook(Outlook::Unknown)
             .because("The connection fails, or a proxy answers in Vault's place. The controller tries again by itself.")
             .fix(Fix::command("ask it from inside the cluster, as the controller does", health))
     }])
@@ -139,6 +141,7 @@ pub static AUTH: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "cert-manager cannot log in to Vault",
     doc: include_str!("../../../docs/rules/vault-auth.md"),

@@ -7,7 +7,7 @@ use crate::api::issuer::VenafiIssuer;
 use crate::facts::Facts;
 use crate::finding::{Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 pub static SETUP: Rule = Rule {
     id: "venafi-setup",
@@ -15,6 +15,7 @@ pub static SETUP: Rule = Rule {
     family: Family::Issuer,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the Venafi issuer cannot be set up: credentials, zone or connection",
     doc: include_str!("../../../docs/rules/venafi-setup.md"),

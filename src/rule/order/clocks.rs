@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::engine::backoff::{BackOff, next_attempt};
+use crate::engine::backoff::{BackOff, first_attempt_from};
 
 /// The dates that decide what to do about a refused order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,7 @@ pub struct Clocks {
     pub next_try: Option<Timestamp>,
     /// How many issuances have failed in a row.
     pub attempts: i64,
+    pub back_off: BackOff,
     /// From when on the CA takes the order, if it says so.
     pub retry_after: Option<Timestamp>,
     /// The end of the certificate that is in use.
@@ -40,31 +41,10 @@ impl Clocks {
         if date <= self.now {
             return Meeting::Open;
         }
-        match self.first_good_try(date) {
+        match first_attempt_from(date, self.next_try.unwrap_or(self.now), self.attempts, &self.back_off) {
             (0, _) => Meeting::Late,
             (wasted, first_good) => Meeting::Early { wasted, first_good },
         }
-    }
-
-    /// How many tries come before `date`, and the first one that does not. Each failed try doubles the wait.
-    fn first_good_try(&self, date: Timestamp) -> (u32, Timestamp) {
-        let back_off = BackOff::default();
-        let (mut wasted, mut attempts) = (0u32, self.attempts);
-        let mut at = self.next_try.unwrap_or(self.now);
-        while at < date && back_off.delay(Some(attempts)) < back_off.max {
-            wasted = wasted.saturating_add(1);
-            attempts += 1;
-            at = next_attempt(at, Some(attempts), &back_off);
-        }
-        if at < date {
-            // From here on the wait is always the longest one.
-            let step = back_off.max.as_secs();
-            let missing = (date.duration_since(at).as_secs() + step - 1) / step;
-            wasted = wasted.saturating_add(u32::try_from(missing).unwrap_or(u32::MAX));
-            let wait = SignedDuration::from_secs(missing.saturating_mul(step));
-            at = at.saturating_add(wait).unwrap_or(Timestamp::MAX);
-        }
-        (wasted, at)
     }
 
     /// What the two clocks mean, in sentences.
@@ -184,7 +164,14 @@ mod tests {
 
     fn clocks(next: &str, attempts: i64, date: Option<&str>) -> Clocks {
         let now = at("2026-03-01T10:30:00Z");
-        Clocks { now, next_try: Some(at(next)), attempts, retry_after: date.map(at), expiry: None }
+        Clocks {
+            now,
+            next_try: Some(at(next)),
+            attempts,
+            back_off: BackOff::default(),
+            retry_after: date.map(at),
+            expiry: None,
+        }
     }
 
     #[test]

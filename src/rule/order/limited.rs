@@ -2,10 +2,11 @@
 
 use super::clocks::{Clocks, Meeting};
 use super::rate_limit::{Limit, RateLimit};
-use super::{Family, Judgement, Nature, Rule, Severity, acme, ca_host, has_failed, with_renewal};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, acme, ca_host, has_failed, with_renewal};
 use crate::api::Object;
+use crate::chain::{attempt, order_stays_open};
+use crate::duration::format_brief;
 use crate::engine::Stage;
-use crate::engine::backoff::{BackOff, next_attempt};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::Kind;
@@ -18,6 +19,7 @@ pub static RATE_LIMITED: Rule = Rule {
     family: Family::Order,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::ByItself,
     since: "0.1.0",
     summary: "the CA refuses the order: a rate limit is used up",
     doc: include_str!("../../../docs/rules/order-rate-limited.md"),
@@ -37,9 +39,26 @@ fn rate_limited(facts: &Facts) -> Judgement {
     let finding = RATE_LIMITED
         .on(failure.object.clone())
         .says(format!("the CA takes no order for this certificate{until}: too many {}", refusal.limit.words()))
+        .outlook(outlook(&refusal))
         .because(format!("{} {}", what_counts(&refusal.limit), clocks.sentences()))
         .evidence(failure.witness, failure.words);
     Ok(vec![with_fixes(with_dates(finding, facts, &clocks), facts, &refusal, &clocks)])
+}
+
+/// A limit gives way with time, unless it is only what failed validations look like.
+fn outlook(refusal: &RateLimit) -> Outlook {
+    match (&refusal.limit, refusal.retry_after) {
+        (Limit::FailedAuthorizations(_) | Limit::Paused, _) => Outlook::UntilMended,
+        (
+            Limit::ExactSet
+            | Limit::Domain(_)
+            | Limit::NewOrders
+            | Limit::PendingAuthorizations
+            | Limit::Registrations
+            | Limit::Unnamed,
+            date,
+        ) => date.map_or(Outlook::ByItself, Outlook::NotBefore),
+    }
 }
 
 /// What fills the limit up, in one sentence or two.
@@ -65,29 +84,21 @@ fn what_counts(limit: &Limit) -> &'static str {
 }
 
 fn clocks(facts: &Facts, refusal: &RateLimit) -> Clocks {
-    let certificate = facts.certificate().ok();
-    let failed = certificate.and_then(|certificate| certificate.status.failed_issuance_attempts).unwrap_or(0);
-    let (next_try, attempts) = if facts.is_issuing() {
-        // The failure is not counted yet.
-        let end = facts
-            .order()
-            .ok()
-            .and_then(|node| node.order.status.failure_time.as_ref())
-            .map_or(facts.now, |time| time.0);
-        (Some(next_attempt(end, Some(failed.saturating_add(1)), &BackOff::default())), failed.saturating_add(1))
-    } else if let Stage::BackOff { until } = facts.stage {
-        (Some(until), failed.max(1))
-    } else {
-        (None, failed)
-    };
-    let expiry = certificate.and_then(|certificate| certificate.status.not_after.as_ref()).map(|time| time.0);
-    Clocks { now: facts.now, next_try, attempts, retry_after: refusal.retry_after, expiry }
+    let attempt = attempt(&facts.chain, &facts.stage, facts.now, &facts.back_off);
+    Clocks {
+        now: facts.now,
+        next_try: attempt.filter(|_| facts.stage != Stage::Trigger).map(|attempt| attempt.at),
+        attempts: attempt.map_or(0, |attempt| attempt.failures),
+        back_off: facts.back_off,
+        retry_after: refusal.retry_after,
+        expiry: facts.chain.expiry(),
+    }
 }
 
 fn with_dates(mut finding: Finding, facts: &Facts, clocks: &Clocks) -> Finding {
     if let Some(next) = clocks.next_try {
-        let hours = BackOff::default().delay(Some(clocks.attempts)).as_hours();
-        let text = format!("next try at {next}: {hours}h after failure number {}", clocks.attempts);
+        let wait = format_brief(facts.back_off.delay(Some(clocks.attempts)));
+        let text = format!("next try at {next}: {wait} after failure number {}", clocks.attempts);
         finding = finding.evidence(Witness::Computed, text);
     }
     match (facts.certificate(), clocks.expiry) {
@@ -157,6 +168,7 @@ pub static ZEROSSL_429: Rule = Rule {
     family: Family::Order,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::ByItself,
     since: "0.1.0",
     summary: "the CA answered 429 without a problem type: too many requests a second",
     doc: include_str!("../../../docs/rules/order-zerossl-429.md"),
@@ -177,7 +189,8 @@ fn zerossl_429(facts: &Facts) -> Judgement {
     let finding = ZEROSSL_429
         .on(failure.object)
         .says(format!("{ca} answered 429 Too Many Requests while the order was worked on{count}"))
-        .evidence(failure.witness, failure.words);
+        .evidence(failure.witness, failure.words)
+        .outlook(if order_stays_open(&facts.chain) { Outlook::Halted } else { Outlook::ByItself });
     let finding = finding
         .fix(Fix::manual("put fewer names into one Certificate"))
         .fix(Fix::manual("start the controller with a lower --max-concurrent-challenges, such as 2"));
@@ -207,6 +220,7 @@ fn of_challenge(facts: &Facts) -> Option<Failure> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::errored;
+    use super::*;
     use crate::api::AcmeState;
     use crate::facts::specimen::Specimen;
 
@@ -228,6 +242,29 @@ mod tests {
         assert!(finding.explanation.contains("at 2026-11-22T07:28:34Z, 31m26s before"), "{}", finding.explanation);
         assert!(finding.explanation.contains("starts at 2026-11-22T09:28:34Z"), "{}", finding.explanation);
         assert!(finding.fixes[1].title.starts_with("wait until 2026-11-22T08:00:00Z"), "{:?}", finding.fixes);
+        let next = report.next.unwrap();
+        assert_eq!(next.at, Some("2026-11-22T07:28:34Z".parse().unwrap()));
+        assert!(
+            next.what.ends_with(
+                "but the CA refuses until 2026-11-22T08:00:00Z: that attempt fails too; the first one that can succeed \
+                 starts at 2026-11-22T09:28:34Z"
+            ),
+            "{}",
+            next.what
+        );
+    }
+
+    #[test]
+    fn only_a_limit_that_counts_good_requests_gives_way_with_time() {
+        let outlook = |words: &str| {
+            let refusal = RateLimit::parse(&format!("429 urn:ietf:params:acme:error:rateLimited: {words}")).unwrap();
+            outlook(&refusal)
+        };
+        let date = ", retry after 2026-11-22 08:00:00 UTC";
+        let until = Outlook::NotBefore("2026-11-22T08:00:00Z".parse().unwrap());
+        assert_eq!(outlook(&format!("too many new orders (300){date}")), until);
+        assert_eq!(outlook("too many new orders (300)"), Outlook::ByItself);
+        assert_eq!(outlook(&format!("too many failed authorizations (5) for \"a\"{date}")), Outlook::UntilMended);
     }
 
     #[test]

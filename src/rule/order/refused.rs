@@ -1,6 +1,6 @@
 //! Orders that the CA refuses for what they ask: their names, their profile, their key.
 
-use super::{Family, Judgement, Nature, Rule, Severity, acme, ca_host, issuer_ref, with_renewal};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, acme, ca_host, issuer_ref, with_renewal};
 use crate::api::{KeyAlgorithm, KeyUsage, Object};
 use crate::engine::Stage;
 use crate::facts::Facts;
@@ -15,6 +15,7 @@ pub static IDENTIFIER_REJECTED: Rule = Rule {
     family: Family::Order,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA does not issue for a name in the order",
     doc: include_str!("../../../docs/rules/order-identifier-rejected.md"),
@@ -138,6 +139,7 @@ pub static FINALIZE_BAD_CSR: Rule = Rule {
     family: Family::Order,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA refuses the signing request: its key or its contents",
     doc: include_str!("../../../docs/rules/order-finalize-badcsr.md"),
@@ -211,6 +213,7 @@ pub static PROFILE_REFUSED: Rule = Rule {
     family: Family::Order,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the CA does not know the profile that the issuer asks for",
     doc: include_str!("../../../docs/rules/order-profile-refused.md"),
@@ -267,6 +270,7 @@ pub static TOO_MANY_NAMES: Rule = Rule {
     family: Family::Order,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the certificate has more names than the CA puts into one",
     doc: include_str!("../../../docs/rules/too-many-names.md"),

@@ -1,6 +1,6 @@
 //! Orders for which no solver of the issuer fits: cert-manager's choice is played again, name by name.
 
-use super::{Family, Judgement, Nature, Rule, Severity, acme, issuer_ref};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, acme, issuer_ref};
 use crate::api::{AcmeIssuer, AcmeSolver, AcmeState, Authorization, Object, Order};
 use crate::chain::names::{NoChallenge, candidate, choose, planned_challenges};
 use crate::engine::solver::{Method, Mismatch, Wanted, judge as judge_solver};
@@ -19,6 +19,7 @@ pub static NO_SOLVER: Rule = Rule {
     family: Family::Order,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::Halted,
     since: "0.1.0",
     summary: "no solver of the issuer fits a name of the order",
     doc: include_str!("../../../docs/rules/order-no-solver.md"),
@@ -360,7 +361,9 @@ mod tests {
         ] {
             let judged = waiting(solvers);
             assert_eq!(judged.root(), Some("order-no-solver"), "{what}");
-            assert!(judged.judge().headline.contains(part), "{what}: {}", judged.judge().headline);
+            let report = judged.judge();
+            assert!(report.headline.contains(part), "{what}: {}", report.headline);
+            assert_eq!(report.next.unwrap().what, "nothing more happens by itself before somebody acts on the cause");
         }
         assert!(!waiting(vec![solver(true, Some(zones(&["example.com"])))]).ids().contains(&"order-no-solver"));
     }

@@ -1,6 +1,6 @@
 //! Approval: nobody decides on a request, or the one who wants to approve it may not.
 
-use super::{Family, Judgement, Nature, Rule, Severity};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity};
 use crate::api::{CertificateRequest, Object, RequestConditionType};
 use crate::duration::human;
 use crate::facts::{Component, Facts};
@@ -18,6 +18,7 @@ pub static NEVER_APPROVED: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "nobody approves the CertificateRequest",
     doc: include_str!("../../../docs/rules/request-never-approved.md"),
@@ -125,6 +126,7 @@ pub static MAY_NOT_APPROVE: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the approver has no permission to approve requests for this issuer",
     doc: include_str!("../../../docs/rules/approver-may-not-approve-signer.md"),

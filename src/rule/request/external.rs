@@ -8,7 +8,7 @@ use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::{Kind, ObjRef};
 use crate::rule::request::failure;
-use crate::rule::{Family, Judgement, Nature, Rule, Severity};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 /// How long an external issuer may take for its first word.
 const GRACE_SECONDS: i64 = 120;
@@ -19,6 +19,7 @@ pub static GROUP_MISSING: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "issuerRef names a kind that cert-manager does not have, without its API group",
     doc: include_str!("../../../docs/rules/external-issuer-group-missing.md"),
@@ -97,6 +98,7 @@ pub static CONTROLLER_DOWN: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the external issuer's controller does not answer the request",
     doc: include_str!("../../../docs/rules/external-issuer-controller-down.md"),
@@ -189,6 +191,7 @@ pub static GRABBED: Rule = Rule {
     family: Family::Request,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "an external issuer's controller failed a request that is not its own",
     doc: include_str!("../../../docs/rules/foreign-issuer-grabs-request.md"),

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume};
 
 use super::super::certificate::{issued_at, listed};
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Fix, Witness};
@@ -15,6 +15,7 @@ pub static CONSUMER_DID_NOT_RELOAD: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Risk,
     severity: Severity::Info,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "a Pod took the certificate in at its start, and the Secret was renewed since",
     doc: include_str!("../../../docs/rules/consumer-did-not-reload.md"),

@@ -1,7 +1,7 @@
 //! What the Secret holds: a key, a certificate, and both belong together.
 
 use super::super::certificate::{outlasts_an_issuance, renew, unready};
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::writer::{foreign_writers, git_marks};
 use crate::api::{Certificate, CertificateReason, Condition, Object, RequestConditionType, Secret};
 use crate::engine::Stage;
@@ -23,6 +23,7 @@ pub static SECRET_KEY_MISMATCH: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "key and certificate in the Secret do not belong together, or do not decode",
     doc: include_str!("../../../docs/rules/secret-key-mismatch.md"),
@@ -89,6 +90,7 @@ pub static SECRET_EMPTY_IN_GIT: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "an empty placeholder for the Secret is applied from manifests, again and again",
     doc: include_str!("../../../docs/rules/secret-empty-in-git.md"),
@@ -143,6 +145,7 @@ pub static SECRET_MISSING_DATA: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "Secret exists, but without the key or the certificate",
     doc: include_str!("../../../docs/rules/secret-missing-data.md"),
@@ -199,6 +202,7 @@ pub static SECRET_WRONG_TYPE_OR_IMMUTABLE: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "cert-manager cannot write the Secret: it is immutable or of another type",
     doc: include_str!("../../../docs/rules/secret-wrong-type-or-immutable.md"),

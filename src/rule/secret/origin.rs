@@ -1,7 +1,7 @@
 //! Where the stored certificate came from: another issuer, cert-manager's own stopgap, or an older spec.
 
 use super::super::certificate::{outlasts_an_issuance, unready};
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::content::secret_ref;
 use crate::api::{Certificate, CertificateConditionType, CertificateReason, Condition, Object, annotation};
 use crate::chain::spec_match::{Violation, leaf_matches_spec, request_matches_spec};
@@ -16,6 +16,7 @@ pub static SECRET_ISSUER_MISMATCH: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "the Secret still holds the certificate of another issuer",
     doc: include_str!("../../../docs/rules/secret-issuer-mismatch.md"),
@@ -63,6 +64,7 @@ pub static TEMPORARY_CERTIFICATE_STAYS: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "cert-manager's temporary certificate is still in place of a real one",
     doc: include_str!("../../../docs/rules/temporary-certificate-stays.md"),
@@ -122,6 +124,7 @@ pub static SECRET_SPEC_DRIFT: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Symptom,
     severity: Severity::Error,
+    outlook: Outlook::Unknown,
     since: "0.1.0",
     summary: "the stored certificate is not what the spec asks for, and no new one comes",
     doc: include_str!("../../../docs/rules/secret-spec-drift.md"),

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 
 use super::super::certificate::{is_acme, renew};
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::content::secret_ref;
 use super::origin::is_temporary;
 use crate::api::{Certificate, Object, Secret};
@@ -18,6 +18,7 @@ pub static CHAIN_INCOMPLETE_OR_CA_CRT_MISUSED: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Risk,
     severity: Severity::Warning,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "clients cannot build a chain from tls.crt, or a Pod wants a ca.crt that is not there",
     doc: include_str!("../../../docs/rules/chain-incomplete-or-ca-crt-misused.md"),

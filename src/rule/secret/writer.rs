@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::super::certificate::pace::too_fast;
 use super::super::certificate::{outlasts_an_issuance, unready};
-use super::super::{Family, Judgement, Nature, Rule, Severity, Withheld};
+use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::content::{secret_ref, see_writers};
 use crate::api::{Certificate, CertificateReason, Object, Secret};
 use crate::duration::human;
@@ -20,6 +20,7 @@ pub static SECRET_OVERWRITTEN_BY_CONTROLLER: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Cause,
     severity: Severity::Error,
+    outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "another controller writes the same Secret, and the two undo each other's work",
     doc: include_str!("../../../docs/rules/secret-overwritten-by-controller.md"),
@@ -213,6 +214,7 @@ pub static SECRET_GONE_WITH_CERTIFICATE: Rule = Rule {
     family: Family::Secret,
     nature: Nature::Risk,
     severity: Severity::Info,
+    outlook: Outlook::Unhindered,
     since: "0.1.0",
     summary: "the Secret is deleted together with its Certificate",
     doc: include_str!("../../../docs/rules/secret-gone-with-certificate.md"),
