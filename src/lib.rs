@@ -16,6 +16,7 @@ pub mod env;
 pub mod fact;
 pub mod facts;
 pub mod finding;
+pub mod horizon;
 pub mod inventory;
 pub mod objref;
 pub mod redact;

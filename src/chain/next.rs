@@ -11,6 +11,7 @@ use crate::duration::format_brief;
 use crate::engine::Stage;
 use crate::engine::backoff::{BackOff, next_attempt};
 use crate::fact::{Fact, WhyNot};
+use crate::horizon;
 
 /// What happens next, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +97,9 @@ pub fn comes_late(then: Timestamp, expiry: Option<Timestamp>, now: Timestamp) ->
 /// What follows on `stage`.
 pub fn next(chain: &Chain, stage: &Stage, now: Timestamp, back_off: &BackOff) -> Step {
     match stage {
+        Stage::Settled { renewal: Some(renewal) } if horizon::is_never(*renewal) => {
+            Step::new(StepKind::End, "nothing: the renewal is never due")
+        }
         Stage::Settled { renewal: Some(renewal) } => {
             Step { at: Some(*renewal), ..Step::new(StepKind::Renewal(*renewal), "cert-manager starts the renewal") }
         }

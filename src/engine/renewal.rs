@@ -27,7 +27,9 @@ pub fn renew_before(lifetime: SignedDuration, spec: RenewalSpec) -> SignedDurati
 
 /// When the certificate is renewed: whole seconds, as in the status.
 pub fn renewal_time(not_before: Timestamp, not_after: Timestamp, spec: RenewalSpec) -> Timestamp {
-    let before = renew_before(not_after.duration_since(not_before), spec);
+    // Go cuts a span at its longest duration, 292 years: a certificate without an end has one that long.
+    let lifetime = not_after.duration_since(not_before).min(SignedDuration::from_nanos(i64::MAX));
+    let before = renew_before(lifetime, spec);
     let exact = not_after.saturating_sub(before).unwrap_or(Timestamp::MIN);
     Timestamp::from_second(exact.as_second().saturating_sub(i64::from(exact.subsec_nanosecond() < 0))).unwrap_or(exact)
 }
@@ -74,6 +76,14 @@ mod tests {
     fn a_long_lifetime_does_not_overflow() {
         let spec = RenewalSpec { renew_before_percentage: Some(99), ..RenewalSpec::default() };
         assert_eq!(renew_before(hours(24 * 365 * 10), spec).as_hours(), 86_724);
+    }
+
+    #[test]
+    fn a_lifetime_beyond_gos_longest_duration_counts_as_that_long() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let end = start + hours(24 * 365 * 400);
+        let third = SignedDuration::from_secs(3_074_457_346);
+        assert_eq!(renewal_time(start, end, RenewalSpec::default()), end - third);
     }
 
     proptest! {

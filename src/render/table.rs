@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::escape;
 use super::style::{Style, Tint};
 use crate::duration::human;
+use crate::horizon;
 use crate::report::row::{Row, Urgency};
 
 /// Which columns to show.
@@ -109,14 +110,16 @@ fn cells(row: &Row, columns: Columns, now: Timestamp) -> Vec<String> {
     cells
 }
 
-/// `in 29d` or `expired 3d ago`.
+/// `in 29d`, `expired 3d ago` or `never`.
 pub fn expiry(at: Timestamp, now: Timestamp) -> String {
     if at < now { format!("expired {} ago", human(now.duration_since(at))) } else { relative(at, now) }
 }
 
-/// `in 29d` or `3d ago`.
+/// `in 29d`, `3d ago` or `never`.
 pub fn relative(at: Timestamp, now: Timestamp) -> String {
-    if at < now {
+    if horizon::is_never(at) {
+        "never".to_owned()
+    } else if at < now {
         format!("{} ago", human(now.duration_since(at)))
     } else {
         format!("in {}", human(at.duration_since(now)))

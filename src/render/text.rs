@@ -4,6 +4,7 @@ use super::style::Tint;
 use super::{Style, escape, prose};
 use crate::duration::human;
 use crate::finding::{Finding, Fix};
+use crate::horizon;
 use crate::report::{Report, TargetReport, Verdict};
 use crate::rule::{Nature, Severity};
 
@@ -108,6 +109,7 @@ fn in_full_target(out: &mut String, report: &Report, target: &TargetReport, deta
     if let Some(next) = target.next.as_ref().filter(|_| target.verdict != Verdict::Healthy) {
         let what = escape::line(&next.what);
         let words = match next.at {
+            Some(at) if horizon::is_never(at) => format!("never: {what}"),
             Some(at) if at > report.now => format!("in {}, at {at}: {what}", human(at.duration_since(report.now))),
             Some(at) => format!("due since {at}: {what}"),
             None => what,

@@ -6,6 +6,7 @@ use super::style::{Style, Tint};
 use super::table::relative;
 use super::{escape, prose};
 use crate::duration::human;
+use crate::horizon;
 use crate::report::tree::{Detail, Node, Tone, Tree};
 
 /// The whole tree; the first two lines are the answer.
@@ -16,6 +17,7 @@ pub fn text(tree: &Tree, style: &Style) -> String {
     prose::hang(&mut out, &format!("{object}: "), &answer, 0, 2, style.width);
     let what = escape::line(&tree.next.what);
     let next = match tree.next.at {
+        Some(at) if horizon::is_never(at) => format!("never: {what}"),
         Some(at) => format!("{}, at {at}: {what}", relative(at, tree.now)),
         None => what,
     };
@@ -43,8 +45,9 @@ fn node(out: &mut String, node: &Node, now: Timestamp, lead: &str, under: &str, 
 }
 
 fn detail(out: &mut String, detail: &Detail, now: Timestamp, lead: &str, width: usize, style: &Style) {
-    let age =
-        detail.at.map(|at| if at > now { relative(at, now) } else { format!("{} ago", human(now.duration_since(at))) });
+    // Of a time that never comes the text has said all.
+    let at = detail.at.filter(|at| !horizon::is_never(*at));
+    let age = at.map(|at| if at > now { relative(at, now) } else { format!("{} ago", human(now.duration_since(at))) });
     let text = match age {
         Some(age) if detail.text.is_empty() => age,
         Some(age) => format!("{} ({age})", escape::line(&detail.text)),

@@ -8,6 +8,7 @@ use crate::engine::Stage;
 use crate::fact::Fact;
 use crate::facts::{Facts, gap};
 use crate::finding::Finding;
+use crate::horizon;
 use crate::rule::Severity;
 
 /// How a target is. The order is from urgent to quiet.
@@ -106,7 +107,7 @@ fn healthy(facts: &Facts) -> String {
     }
 }
 
-/// `the certificate is valid for 59d and renews in 29d`.
+/// `the certificate is valid for 59d and renews in 29d`, or `has no end`.
 fn validity(facts: &Facts) -> String {
     let Some(certificate) = facts.chain.certificate.seen() else { return "no Certificate is above it".into() };
     let until = |time: Timestamp| human(time.duration_since(facts.now));
@@ -116,9 +117,10 @@ fn validity(facts: &Facts) -> String {
     if end.duration_since(facts.now) < SignedDuration::ZERO {
         return format!("the present one expired {} ago", human(facts.now.duration_since(end)));
     }
-    if let Stage::Settled { renewal: Some(renewal) } = facts.stage {
-        format!("the certificate is valid for {} and renews in {}", until(end), until(renewal))
-    } else {
-        format!("the present one is valid for {}", until(end))
+    let valid = if horizon::is_never(end) { "has no end".to_owned() } else { format!("is valid for {}", until(end)) };
+    let renewal = if let Stage::Settled { renewal } = facts.stage { renewal } else { None };
+    match renewal.filter(|renewal| !horizon::is_never(*renewal)) {
+        Some(renewal) => format!("the certificate {valid} and renews in {}", until(renewal)),
+        None => format!("the present one {valid}"),
     }
 }

@@ -3,9 +3,13 @@
 //! Tolerant: unknown kinds are passed over, unknown fields ignored. An object that does not fit its own type is
 //! told by name and left out; the others stay. What is told holds no value of the document: it may be a Secret's.
 
+mod times;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
@@ -183,9 +187,21 @@ fn why(error: &serde_json::Error) -> String {
     format!("{what} (line {}, column {} of the object as JSON)", error.line(), error.column())
 }
 
+/// Reads one object of a known type. A time out of range, which would make the whole of it unreadable, becomes the
+/// nearest in range.
+pub fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(json).or_else(|error| {
+        let in_range = serde_json::from_slice(json)
+            .ok()
+            .and_then(|mut value: Value| (times::bring_into_range(&mut value) > 0).then_some(value));
+        // The first error says where; one of a changed text could not.
+        in_range.and_then(|value| serde_json::from_value(value).ok()).ok_or(error)
+    })
+}
+
 fn take_object(objects: &mut Objects, api_version: &str, kind: &str, json: &str) -> Result<(), serde_json::Error> {
-    fn push<T: for<'de> Deserialize<'de>>(into: &mut Vec<T>, json: &str) -> Result<(), serde_json::Error> {
-        into.push(serde_json::from_str(json)?);
+    fn push<T: DeserializeOwned>(into: &mut Vec<T>, json: &str) -> Result<(), serde_json::Error> {
+        into.push(read(json.as_bytes())?);
         Ok(())
     }
     match Kind::from_api(api_version, kind) {

@@ -16,6 +16,7 @@ use super::link::{self, LinkFault, Signature};
 use super::name::{AltNames, Name};
 use super::pem;
 use super::usage;
+use crate::horizon;
 
 /// One decoded certificate (RFC 5280).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub struct Certificate {
     /// Hexadecimal, without leading zero bytes.
     pub serial: String,
     pub not_before: Timestamp,
+    /// The end; for one beyond the range of times [`horizon::LAST`].
     pub not_after: Timestamp,
     pub key: PublicKey,
     pub alt_names: AltNames,
@@ -107,13 +109,12 @@ impl Certificate {
         if !rest.is_empty() {
             return Err("trailing data");
         }
-        let time = |seconds| Timestamp::from_second(seconds).map_err(|_| "malformed validity");
         let mut certificate = Self {
             subject: Name::of(parsed.subject()),
             issuer: Name::of(parsed.issuer()),
             serial: hex(strip_zeros(parsed.raw_serial())),
-            not_before: time(parsed.validity().not_before.timestamp())?,
-            not_after: time(parsed.validity().not_after.timestamp())?,
+            not_before: horizon::from_seconds(parsed.validity().not_before.timestamp()),
+            not_after: horizon::from_seconds(parsed.validity().not_after.timestamp()),
             key: PublicKey::of_info(parsed.public_key()),
             alt_names: AltNames::default(),
             key_usages: None,

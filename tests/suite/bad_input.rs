@@ -292,6 +292,49 @@ fn times_in_the_future_are_shown_as_they_are() {
     }
 }
 
+/// RFC 5280's date for "no well-defined end", which Go and YAML can hold and our times cannot.
+#[test]
+fn a_date_beyond_the_range_of_times_leaves_the_object_readable() {
+    let folder = Folder::new("never");
+    let never = "9999-12-31T23:59:59Z";
+    let mut list = healthy();
+    let certificate = of_kind(&mut list, "Certificate");
+    certificate["status"]["notAfter"] = json!(never);
+    certificate["status"]["renewalTime"] = json!("9902-03-20T07:11:12Z");
+    certificate["metadata"]["annotations"]["example.com/until"] = json!(never);
+    certificate["metadata"]["managedFields"] = json!([{"manager": "a", "time": never}]);
+    of_kind(&mut list, "Event")["lastTimestamp"] = json!("9999-12-31T23:59:59.999999Z");
+    let mut params = rcgen::CertificateParams::new(["shop.example.com".into(), "www.shop.example.com".into()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(9999, 12, 31).replace_hour(23).unwrap().replace_minute(59).unwrap();
+    params.not_after = params.not_after.replace_second(59).unwrap();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let secret = of_kind(&mut list, "Secret");
+    secret["data"]["tls.crt"] = json!(base64(params.self_signed(&key).unwrap().pem().as_bytes()));
+    secret["data"]["tls.key"] = json!(base64(key.serialize_pem().as_bytes()));
+    let file = folder.write("objects.yaml", serde_saphyr::to_string(&list).unwrap());
+    let table = run(&["status", "-n", "shop", "--from", &file]);
+    table.expect(0, &["web True settled clusterissuer/letsencrypt never in 7880y"]);
+    run(&["status", "web", "--from", &file])
+        .expect(0, &["valid until never │ renewal 9902-03-20", "not after never │"]);
+    run(&["status", "web", "--from", &file, "-o", "json"]).expect(0, &[r#""at": "9999-12-30T22:00:00Z""#]);
+    for args in [&["diagnose", "web"][..], &["diagnose", "-A"], &["diagnose", "secret/web-tls"]] {
+        let ran = run(&[args, &["--from", &file]].concat());
+        assert!(ran.code.is_some_and(|code| code < 2) && !ran.stdout.contains("Not seen"), "{args:?}: {ran}");
+    }
+    // Without the Secret nothing is wrong.
+    list["items"].as_array_mut().unwrap().retain(|object| object["kind"] != "Secret");
+    let file = folder.write("objects.json", list.to_string());
+    run(&["diagnose", "web", "--from", &file]).expect(0, &["the certificate has no end and renews in 7880y"]);
+    of_kind(&mut list, "Certificate")["status"]["renewalTime"] = json!(never);
+    let file = folder.write("objects.json", list.to_string());
+    run(&["status", "web", "--from", &file]).expect(0, &["Next: nothing: the renewal is never due"]);
+    run(&["diagnose", "web", "--from", &file]).expect(0, &["the present one has no end"]);
+    // What is no time stays an error.
+    of_kind(&mut list, "Certificate")["status"]["renewalTime"] = json!("never");
+    let file = folder.write("objects.json", list.to_string());
+    run(&["status", "web", "--from", &file]).expect(2, &["Certificate shop/web"]);
+}
+
 #[test]
 fn an_unknown_name_comes_with_near_ones() {
     let folder = Folder::new("near");

@@ -4,6 +4,7 @@ use super::{Detail, Node, Requests, Tone, below, condition, events};
 use crate::api::{Certificate, CertificateConditionType, Object};
 use crate::engine::Stage;
 use crate::facts::Facts;
+use crate::horizon;
 use crate::report::row::issuer_words;
 
 pub(super) fn node(facts: &Facts, certificate: &Certificate, requests: Requests) -> Node {
@@ -46,7 +47,7 @@ pub(super) fn node(facts: &Facts, certificate: &Certificate, requests: Requests)
         [("valid from", &status.not_before), ("valid until", &status.not_after), ("renewal", &status.renewal_time)];
     for (label, time) in times {
         if let Some(time) = time {
-            details.push(Detail::at(label, time.0.to_string(), Some(time.0)));
+            details.push(Detail::at(label, horizon::words(time.0), Some(time.0)));
         }
     }
     details.extend(status.conditions.iter().map(condition));

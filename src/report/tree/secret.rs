@@ -4,6 +4,7 @@ use super::{Detail, Node, Tone, not_seen};
 use crate::api::{Object, Secret, annotation};
 use crate::fact::Fact;
 use crate::facts::Facts;
+use crate::horizon;
 use crate::objref::{Kind, ObjRef};
 use crate::x509::{Bundle, Certificate, PublicKey};
 
@@ -69,7 +70,7 @@ fn leaf(details: &mut Vec<Detail>, leaf: &Certificate) {
     details.push(Detail::new("issued by", or_none(leaf.issuer.to_string())));
     details.push(Detail::new("serial", leaf.serial.clone()));
     details.push(Detail::at("not before", leaf.not_before.to_string(), Some(leaf.not_before)));
-    details.push(Detail::at("not after", leaf.not_after.to_string(), Some(leaf.not_after)));
+    details.push(Detail::at("not after", horizon::words(leaf.not_after), Some(leaf.not_after)));
     details.push(Detail::new("key", leaf.key.key_type.to_string()));
     details.push(Detail::new("signature", leaf.signature_algorithm().to_owned()));
     details.push(Detail::new("usages", or_none(usages.join(", "))));
