@@ -128,7 +128,7 @@ pub enum StatusOutput {
 
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
-    /// NAME (a Certificate), TYPE/NAME or TYPE NAME...; none means everything in the namespace
+    /// NAME (a Certificate), TYPE/NAME, TYPE NAME..., or TYPE for all of it; none means everything in the namespace
     #[arg(value_name = "TYPE/NAME")]
     pub targets: Vec<String>,
 

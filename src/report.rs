@@ -31,6 +31,8 @@ pub struct Report {
     pub targets: Vec<TargetReport>,
     /// What was refused or failed while looking, each said once.
     pub troubles: Vec<Gap>,
+    /// Whether nothing can be said: there is no target, and what was asked for was refused or failed.
+    pub blind: bool,
 }
 
 /// Where the objects came from.
@@ -69,7 +71,9 @@ impl Report {
     /// Judges each target and sorts: worst verdict first, then by namespace and name.
     pub fn new(now: Timestamp, source: SourceLine, inventory: &Inventory, mut targets: Vec<TargetReport>) -> Self {
         targets.sort_by(|a, b| (a.verdict, a.worst(), &a.object).cmp(&(b.verdict, b.worst(), &b.object)));
-        Self { now, source, targets, troubles: troubles(inventory) }
+        let troubles = troubles(inventory);
+        let blind = targets.is_empty() && !troubles.is_empty();
+        Self { now, source, targets, troubles, blind }
     }
 
     /// How many findings there are of one severity.

@@ -1,4 +1,4 @@
-//! `NAME`, `TYPE/NAME`, `TYPE NAME...`: how objects are named on the command line.
+//! `NAME`, `TYPE/NAME`, `TYPE NAME...`, `TYPE`: how objects are named on the command line.
 
 use crate::objref::Kind;
 
@@ -25,6 +25,11 @@ pub enum TargetError {
     NoName { word: String },
     #[error("this command does not start from {kind} objects; it starts from {types}")]
     NotATarget { kind: Kind, types: String },
+    #[error(
+        "{word:?} alone means all objects of kind {kind}, and this command starts from {types}; a Certificate of that \
+         name is certificate/{word}"
+    )]
+    TypeAlone { word: String, kind: Kind, types: String },
 }
 
 /// Kinds that a diagnosis can start from.
@@ -38,43 +43,90 @@ pub const DIAGNOSABLE: [Kind; 7] = [
     Kind::Secret,
 ];
 
-/// Reads the arguments. A single word without a slash is a Certificate's name unless it is a type word that names
-/// follow.
-pub fn parse(words: &[String], allowed: &[Kind]) -> Result<Vec<Named>, TargetError> {
+/// What a command is to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// No word: everything there is.
+    Everything,
+    /// A TYPE, or several with commas between, and no name: all objects of these kinds.
+    OfKinds(Vec<Kind>),
+    Named(Vec<Named>),
+}
+
+impl Targets {
+    /// The objects that were named; none if it was kinds, or nothing.
+    pub fn named(&self) -> &[Named] {
+        match self {
+            Self::Everything | Self::OfKinds(_) => &[],
+            Self::Named(named) => named,
+        }
+    }
+}
+
+/// Reads the arguments. A word without a slash that no TYPE stands before is a Certificate's name; a TYPE alone is no
+/// name, as with kubectl: a Certificate that is called like a type is `certificate/NAME`.
+pub fn parse(words: &[String], allowed: &[Kind]) -> Result<Targets, TargetError> {
     let types = || allowed.iter().map(|kind| kind.singular()).collect::<Vec<_>>().join(", ");
+    let allow = |kind: Kind| {
+        if allowed.contains(&kind) { Ok(kind) } else { Err(TargetError::NotATarget { kind, types: types() }) }
+    };
     let with_slash = words.iter().filter(|word| word.contains('/')).count();
     if with_slash > 0 {
         if with_slash < words.len() {
             return Err(TargetError::Mixed);
         }
-        return words
-            .iter()
-            .map(|word| {
-                let (kind, name) = word.split_once('/').unwrap_or((word, ""));
-                if name.contains('/') {
-                    return Err(TargetError::TwoSlashes { word: word.clone() });
-                }
-                if name.is_empty() {
-                    return Err(TargetError::NoName { word: word.clone() });
-                }
-                let kind = Kind::from_type_word(kind)
-                    .ok_or_else(|| TargetError::UnknownType { word: kind.to_owned(), types: types() })?;
-                allow(kind, allowed, types).map(|kind| Named { kind, name: name.to_owned() })
-            })
-            .collect();
+        return words.iter().map(|word| with_type(word, allow, types)).collect::<Result<_, _>>().map(Targets::Named);
     }
-    if let [first, names @ ..] = words
-        && !names.is_empty()
-        && let Some(kind) = Kind::from_type_word(first)
+    let Some((first, names)) = words.split_first() else { return Ok(Targets::Everything) };
+    let Some(kinds) = kinds(first, types)? else {
+        let certificate = |name: &String| Named { kind: Kind::Certificate, name: name.clone() };
+        return Ok(Targets::Named(words.iter().map(certificate).collect()));
+    };
+    if let ([], [kind]) = (names, kinds.as_slice())
+        && !allowed.contains(kind)
     {
-        let kind = allow(kind, allowed, types)?;
-        return Ok(names.iter().map(|name| Named { kind, name: name.clone() }).collect());
+        return Err(TargetError::TypeAlone { word: first.clone(), kind: *kind, types: types() });
     }
-    Ok(words.iter().map(|name| Named { kind: Kind::Certificate, name: name.clone() }).collect())
+    let kinds = kinds.into_iter().map(allow).collect::<Result<Vec<_>, _>>()?;
+    if names.is_empty() {
+        return Ok(Targets::OfKinds(kinds));
+    }
+    let each = |kind| names.iter().map(move |name| Named { kind, name: name.clone() });
+    Ok(Targets::Named(kinds.into_iter().flat_map(each).collect()))
 }
 
-fn allow(kind: Kind, allowed: &[Kind], types: impl Fn() -> String) -> Result<Kind, TargetError> {
-    if allowed.contains(&kind) { Ok(kind) } else { Err(TargetError::NotATarget { kind, types: types() }) }
+/// `TYPE/NAME`.
+fn with_type(
+    word: &str,
+    allow: impl Fn(Kind) -> Result<Kind, TargetError>,
+    types: impl Fn() -> String,
+) -> Result<Named, TargetError> {
+    let (kind, name) = word.split_once('/').unwrap_or((word, ""));
+    if name.contains('/') {
+        return Err(TargetError::TwoSlashes { word: word.to_owned() });
+    }
+    if name.is_empty() {
+        return Err(TargetError::NoName { word: word.to_owned() });
+    }
+    let kind =
+        Kind::from_type_word(kind).ok_or_else(|| TargetError::UnknownType { word: kind.to_owned(), types: types() })?;
+    allow(kind).map(|kind| Named { kind, name: name.to_owned() })
+}
+
+/// The kinds of `TYPE` or `TYPE,TYPE`; `None` for a word that is no type. No name has a comma in it.
+fn kinds(word: &str, types: impl Fn() -> String) -> Result<Option<Vec<Kind>>, TargetError> {
+    if !word.contains(',') {
+        return Ok(Kind::from_type_word(word).map(|kind| vec![kind]));
+    }
+    let mut kinds = Vec::new();
+    for part in word.split(',').filter(|part| !part.is_empty()) {
+        let unknown = || TargetError::UnknownType { word: part.to_owned(), types: types() };
+        let kind = Kind::from_type_word(part).ok_or_else(unknown)?;
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    Ok(Some(kinds).filter(|kinds| !kinds.is_empty()))
 }
 
 #[cfg(test)]
@@ -83,7 +135,8 @@ mod tests {
 
     fn read(words: &[&str]) -> Result<Vec<(Kind, String)>, TargetError> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        Ok(parse(&words, &DIAGNOSABLE)?.into_iter().map(|named| (named.kind, named.name)).collect())
+        let targets = parse(&words, &DIAGNOSABLE)?;
+        Ok(targets.named().iter().map(|named| (named.kind, named.name.clone())).collect())
     }
 
     #[test]
@@ -96,7 +149,29 @@ mod tests {
         assert_eq!(read(&["Orders", "a", "b"]).unwrap().len(), 2);
         assert_eq!(read(&["certificates.cert-manager.io/web"]), Ok(vec![cert("web")]));
         // A certificate may be called like a type.
-        assert_eq!(read(&["order"]), Ok(vec![cert("order")]));
+        assert_eq!(read(&["cert/order", "cert/cert"]), Ok(vec![cert("order"), cert("cert")]));
+        assert_eq!(read(&["cert", "order"]), Ok(vec![cert("order")]));
+        assert_eq!(read(&["cr,order", "a"]).unwrap()[1], (Kind::Order, "a".into()));
+    }
+
+    #[test]
+    fn a_type_alone_is_all_of_it() {
+        let parse = |words: &[&str], allowed: &[Kind]| {
+            parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>(), allowed)
+        };
+        assert_eq!(parse(&[], &DIAGNOSABLE), Ok(Targets::Everything));
+        for (word, kinds) in [
+            ("certificate", vec![Kind::Certificate]),
+            ("Orders", vec![Kind::Order]),
+            ("cr,orders,order,", vec![Kind::CertificateRequest, Kind::Order]),
+        ] {
+            assert_eq!(parse(&[word], &DIAGNOSABLE), Ok(Targets::OfKinds(kinds)), "{word}");
+        }
+        assert!(matches!(parse(&["pods"], &DIAGNOSABLE), Err(TargetError::TypeAlone { kind: Kind::Pod, .. })));
+        assert!(matches!(parse(&["order,pods"], &DIAGNOSABLE), Err(TargetError::NotATarget { kind: Kind::Pod, .. })));
+        assert!(matches!(parse(&["order"], &[Kind::Certificate]), Err(TargetError::TypeAlone { .. })));
+        assert!(matches!(parse(&["cert,what"], &DIAGNOSABLE), Err(TargetError::UnknownType { .. })));
+        assert!(matches!(parse(&[","], &DIAGNOSABLE), Ok(Targets::Named(_))));
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::source::{self, Looked, Wanted};
 use super::{Context, Exit, Failure, missing};
-use crate::api::{Certificate, CertificateRequest, Object, Order};
+use crate::api::{Certificate, CertificateRequest, Object, Order, Secret, annotation};
 use crate::chain::Chain;
-use crate::cli::target::{DIAGNOSABLE, parse};
+use crate::cli::target::{DIAGNOSABLE, Targets, parse};
 use crate::cli::{DiagnoseArgs, DiagnoseOutput, FailOn};
 use crate::facts::{Facts, Installation};
 use crate::inventory::{Inventory, Stored};
-use crate::objref::ObjRef;
+use crate::objref::{Kind, ObjRef};
 use crate::render::text::{self, Detail};
 use crate::render::{json, junit, markdown, yaml};
 use crate::report::{Report, SourceLine, TargetReport, Verdict};
@@ -18,27 +18,35 @@ use crate::rule::Severity;
 use crate::source::cluster::Reach;
 
 pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> {
-    let named = parse(&args.targets, &DIAGNOSABLE)?;
+    let asked = parse(&args.targets, &DIAGNOSABLE)?;
+    let named = asked.named();
     if !named.is_empty() && args.all_namespaces {
         let message = "a resource cannot be retrieved by name across all namespaces".to_owned();
         return Err(Failure::Usage { message });
     }
-    let wanted =
-        Wanted { source: &args.source, named: &named, all_namespaces: args.all_namespaces, reach: Reach::Causes };
+    let wanted = Wanted { source: &args.source, named, all_namespaces: args.all_namespaces, reach: Reach::Causes };
     let looked = source::look(&wanted, context)?;
     let inventory = &looked.inventory;
-    let subjects = if named.is_empty() { roots(&looked) } else { source::subjects(&looked, &named) };
+    let subjects = match &asked {
+        Targets::Everything => roots(&looked),
+        Targets::OfKinds(kinds) => of_kinds(&looked, kinds),
+        Targets::Named(named) => source::subjects(&looked, named),
+    };
     let targets = subjects
         .iter()
         .map(|subject| TargetReport::judge(&Facts::new(inventory, Chain::of(inventory, subject), looked.now)))
         .collect();
-    let report = Report::new(looked.now, looked.line.clone(), inventory, targets);
+    let mut report = Report::new(looked.now, looked.line.clone(), inventory, targets);
+    if let Targets::OfKinds(kinds) = &asked {
+        // That others were refused says nothing about these.
+        let refused = inventory.coverage.troubles().any(|(kind, _, _)| kinds.contains(&kind));
+        report.blind &= refused || !inventory.unread.is_empty();
+    }
     context.write(&render(&report, args, context))?;
     if named.is_empty() && report.targets.is_empty() {
-        note_empty(&looked, context);
+        note_empty(&looked, &asked, context);
     }
-    let blind = report.targets.is_empty() && !report.troubles.is_empty();
-    let missing = if blind {
+    let missing = if report.blind {
         Exit::Trouble
     } else if named.is_empty() {
         Exit::Good
@@ -49,13 +57,20 @@ pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> 
 }
 
 /// Says which namespace was empty, and which ones of saved objects are not.
-fn note_empty(looked: &Looked, context: &mut Context) {
+fn note_empty(looked: &Looked, asked: &Targets, context: &mut Context) {
     let Some(namespace) = &looked.namespace else { return };
+    if let Targets::OfKinds(kinds) = asked
+        && !kinds.iter().any(|kind| kind.is_namespaced())
+    {
+        return context.note("No resources found");
+    }
     let mut words = format!("No resources found in {namespace} namespace.");
     if matches!(looked.line, SourceLine::Files { .. }) {
         let others: BTreeSet<&str> = looked.inventory.certificates.iter().filter_map(Object::namespace).collect();
-        let others: Vec<&str> = others.into_iter().collect();
-        words = format!("{words} The source has {}.", others.join(", "));
+        let others: Vec<&str> = others.into_iter().filter(|other| other != namespace).collect();
+        if !others.is_empty() {
+            words = format!("{words} The source has {}.", others.join(", "));
+        }
     }
     context.note(&words);
 }
@@ -81,6 +96,30 @@ fn roots(looked: &Looked) -> Vec<ObjRef> {
         .chain(cluster_issuers)
         .filter(here)
         .chain(workloads.filter(|_| everywhere))
+        .collect()
+}
+
+/// All objects of some kinds, in the order of the kinds. Of Secrets those that are cert-manager's business: a Certificate
+/// names them, or cert-manager wrote them.
+fn of_kinds(looked: &Looked, kinds: &[Kind]) -> Vec<ObjRef> {
+    let inventory = &looked.inventory;
+    let named: BTreeSet<(Option<&str>, &str)> = inventory
+        .certificates
+        .iter()
+        .map(|certificate| (certificate.namespace(), certificate.spec.secret_name.as_str()))
+        .collect();
+    let is_ours = |object: &ObjRef| {
+        let secret = inventory.get::<Secret>(object.namespace.as_deref(), &object.name);
+        named.contains(&(object.namespace.as_deref(), object.name.as_str()))
+            || secret.seen().is_some_and(|secret| secret.annotation(annotation::CERTIFICATE_NAME).is_some())
+    };
+    kinds
+        .iter()
+        .flat_map(|kind| inventory.names(*kind).map(|(place, name)| ObjRef::new(*kind, Some(place), name)))
+        .filter(|object| {
+            looked.namespace.is_none() || object.namespace.is_none() || object.namespace == looked.namespace
+        })
+        .filter(|object| object.kind != Kind::Secret || is_ours(object))
         .collect()
 }
 

@@ -13,7 +13,7 @@ use crate::api::{Certificate, CertificateConditionType};
 use crate::chain::Chain;
 use crate::change::apply::{self, Applied, Consent, Storing};
 use crate::change::plan::{Plan, Renewal};
-use crate::cli::target::{Named, parse};
+use crate::cli::target::{Named, Targets, parse};
 use crate::cli::{DryRun, RenewArgs};
 use crate::connect::{RequestError, Session};
 use crate::facts::Facts;
@@ -26,12 +26,13 @@ use crate::source::cluster::{Breadth, Gather, Page, Reach, Sweep, object_path, q
 use crate::source::decode;
 
 pub fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit, Failure> {
-    let named = parse(&args.names, &[Kind::Certificate])?;
-    check(args, &named)?;
+    let targets = parse(&args.names, &[Kind::Certificate])?;
+    let named = targets.named();
+    check(args, &targets)?;
     let timeout = timeout(&args.timeout)?;
     block_on(async {
         let session = source::open(context).await?;
-        let (certificates, mut exit) = select(args, &named, &session, context).await?;
+        let (certificates, mut exit) = select(args, named, &session, context).await?;
         if certificates.is_empty() {
             if named.is_empty() {
                 context.note(&if args.all_namespaces {
@@ -46,7 +47,7 @@ pub fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit, Failure> {
         for renewal in &plan.running {
             context.note(&format!("{} is being issued already", renewal.object.kubectl_name()));
         }
-        let Some(consent) = consent(args, &named, &plan, context)? else { return Ok(Exit::Bad) };
+        let Some(consent) = consent(args, named, &plan, context)? else { return Ok(Exit::Bad) };
         let started = context.now();
         let mut waiting: Vec<&Renewal> = plan.running.iter().collect();
         for renewal in &plan.renewals {
@@ -66,9 +67,12 @@ pub fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit, Failure> {
 }
 
 /// Names, `--all` and `-l` exclude each other, as with cmctl.
-fn check(args: &RenewArgs, named: &[Named]) -> Result<(), Failure> {
+fn check(args: &RenewArgs, targets: &Targets) -> Result<(), Failure> {
     let usage = |message: &str| Err(Failure::Usage { message: message.to_owned() });
-    match (named.is_empty(), args.selector.is_some(), args.all) {
+    match (targets.named().is_empty(), args.selector.is_some(), args.all) {
+        (true, false, false) if matches!(targets, Targets::OfKinds(_)) => {
+            usage("resource(s) were provided, but no name was specified: --all renews every Certificate")
+        }
         (false, true, _) => usage("cannot specify Certificate names in conjunction with label selectors"),
         (false, _, true) => usage("cannot specify Certificate names in conjunction with --all"),
         (_, true, true) => usage("cannot specify label selectors in conjunction with --all"),

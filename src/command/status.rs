@@ -23,12 +23,13 @@ use crate::source::decode;
 const FOLLOWED: usize = 20;
 
 pub fn run(args: &StatusArgs, context: &mut Context) -> Result<Exit, Failure> {
-    let named = parse(&args.names, &[Kind::Certificate])?;
-    check(args, &named)?;
+    let targets = parse(&args.names, &[Kind::Certificate])?;
+    let named = targets.named();
+    check(args, named)?;
     if args.watch {
-        return watch::run(args, &named, context);
+        return watch::run(args, named, context);
     }
-    if named.is_empty() { table(args, context) } else { trees(args, &named, context) }
+    if named.is_empty() { table(args, context) } else { trees(args, named, context) }
 }
 
 /// Combinations that kubectl refuses too, in its words.

@@ -62,11 +62,11 @@ pub(super) fn is_quiet(target: &TargetReport) -> bool {
 
 /// `2 failing, 1 issuing, 10 healthy`.
 pub(super) fn tally(report: &Report) -> String {
-    if report.targets.is_empty() && !report.troubles.is_empty() {
+    if report.blind {
         return "nothing could be judged: what was asked for was refused or failed".into();
     }
     if report.targets.is_empty() {
-        return "nothing to diagnose: no cert-manager objects found".into();
+        return "nothing to diagnose: no objects found".into();
     }
     let order = [Verdict::Failing, Verdict::Unknown, Verdict::Issuing, Verdict::Renewing, Verdict::Healthy];
     let counts = order.into_iter().filter_map(|verdict| {

@@ -520,3 +520,13 @@ async fn a_namespace_that_holds_nothing_is_no_error() {
     world.run(&["diagnose", "-n", "shop"]).await.expect(0, &["nothing to diagnose"]);
     world.run(&["renew", "--all", "-n", "shop"]).await.expect(0, &["No Certificates found in shop namespace."]);
 }
+
+#[tokio::test]
+async fn a_type_alone_is_judged_by_what_was_given_of_it() {
+    let refuse_secrets = |seen: &Seen| seen.path.contains("/secrets").then(|| forbidden(seen));
+    let world = Scripted::new("type-alone", specimen("healthy"), refuse_secrets).await;
+    world.run(&["diagnose", "cert", "-n", "shop", "-o", "short"]).await.expect(0, &["healthy Certificate shop/web"]);
+    world.run(&["diagnose", "issuers", "-n", "shop"]).await.expect(0, &["nothing to diagnose", "Not seen: "]);
+    world.run(&["diagnose", "secrets", "-n", "shop"]).await.expect(2, &["nothing could be judged", "Not seen: "]);
+    world.run(&["status", "cert", "-n", "shop"]).await.expect(0, &["NAME READY STAGE", "web True"]);
+}
