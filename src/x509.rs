@@ -3,19 +3,19 @@
 //! Facts only: no judgement on dates, names or trust. A private key is read to learn its public half, and dropped.
 
 mod certificate;
-mod der;
+pub mod der;
 mod key;
 mod link;
 mod name;
-mod pem;
+pub mod pem;
 mod request;
-mod usage;
+pub mod usage;
 
 pub use certificate::{Bundle, Certificate, CertificateError};
 pub use key::{KeyError, KeyType, PublicKey};
 pub use link::LinkFault;
 pub use name::{AltNames, DnError, Name, OtherName};
-pub use request::{Request, RequestError};
+pub use request::{Extension, Request, RequestError};
 
 #[cfg(test)]
 mod tests;

@@ -46,7 +46,8 @@ pub struct Certificate {
     /// SHA-256 of the DER, in hexadecimal.
     pub fingerprint: String,
     pub(super) version: u32,
-    pub(super) signature: Signature,
+    der: Vec<u8>,
+    signature: Signature,
 }
 
 /// Why PEM text holds no certificates; the wording is cert-manager's up to the reason.
@@ -129,7 +130,8 @@ impl Certificate {
             version: match parsed.version() {
                 X509Version(version) => version,
             },
-            signature: Signature::of(&parsed),
+            der: data.to_vec(),
+            signature: Signature::of(&parsed.signature_algorithm, data).ok_or("malformed certificate")?,
         };
         for extension in parsed.extensions() {
             certificate.read(extension)?;
@@ -178,6 +180,16 @@ impl Certificate {
         Ok(())
     }
 
+    /// The certificate itself.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Whether `key` made the signature.
+    pub fn verify(&self, key: &PublicKey) -> Result<(), LinkFault> {
+        self.signature.verify(&self.der, key)
+    }
+
     /// Whether the basic constraints make it a CA.
     pub fn is_ca(&self) -> bool {
         self.basic_ca == Some(true)
@@ -190,7 +202,7 @@ impl Certificate {
 
     /// Whether its own key signed it, CA or not.
     pub fn is_self_signed(&self) -> bool {
-        self.is_self_issued() && self.signature.verify(&self.key).is_ok()
+        self.is_self_issued() && self.verify(&self.key).is_ok()
     }
 
     /// The algorithm of the signature in Go's words, such as `ECDSA-SHA256`; an unknown one is its OID.
@@ -209,7 +221,13 @@ impl Certificate {
     /// Go's `CheckSignatureFrom`, by which cert-manager orders chains: the parent may sign certificates, and its key
     /// made the signature. Names are not compared.
     pub fn signed_by(&self, parent: &Self) -> Result<(), LinkFault> {
-        link::check(self, parent)
+        parent.may_sign()?;
+        self.verify(&parent.key)
+    }
+
+    /// The part of Go's `CheckSignatureFrom` that looks at the parent alone: whether it may sign certificates.
+    pub fn may_sign(&self) -> Result<(), LinkFault> {
+        link::may_sign(self)
     }
 }
 

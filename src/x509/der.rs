@@ -1,17 +1,27 @@
-//! The little DER (X.690) that is read and written by hand: keys, other names, subjects.
+//! The little DER (X.690) that is read and written by hand.
+//!
+//! What is written must be, byte for byte, what Go's `encoding/asn1` writes; so nothing here sorts, merges or checks.
 
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const OID: u8 = 0x06;
-pub(super) const UTF8_STRING: u8 = 0x0c;
-pub(super) const PRINTABLE_STRING: u8 = 0x13;
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const SET: u8 = 0x31;
-pub(super) const CONTEXT_0: u8 = 0xa0;
+pub const BOOLEAN: u8 = 0x01;
+pub const INTEGER: u8 = 0x02;
+pub const BIT_STRING: u8 = 0x03;
+pub const OCTET_STRING: u8 = 0x04;
+pub const NULL: u8 = 0x05;
+pub const OID: u8 = 0x06;
+pub const UTF8_STRING: u8 = 0x0c;
+pub const PRINTABLE_STRING: u8 = 0x13;
+pub const UTC_TIME: u8 = 0x17;
+pub const GENERALIZED_TIME: u8 = 0x18;
+pub const SEQUENCE: u8 = 0x30;
+pub const SET: u8 = 0x31;
+/// `[0]`, constructed. Those that follow count on from here.
+pub const CONTEXT_0: u8 = 0xa0;
+/// `[0]`, primitive. Those that follow count on from here.
+pub const PRIMITIVE_0: u8 = 0x80;
 
 /// One element: a single-byte tag, its content, and both together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Element<'d> {
+pub struct Element<'d> {
     pub tag: u8,
     pub content: &'d [u8],
     pub whole: &'d [u8],
@@ -19,7 +29,7 @@ pub(super) struct Element<'d> {
 
 /// Reads elements one after the other; ends at the first that is cut off.
 #[derive(Clone, Debug)]
-pub(super) struct Reader<'d>(pub &'d [u8]);
+pub struct Reader<'d>(pub &'d [u8]);
 
 impl<'d> Iterator for Reader<'d> {
     type Item = Element<'d>;
@@ -58,7 +68,7 @@ fn split(data: &[u8]) -> Option<(Element<'_>, &[u8])> {
 }
 
 /// Writes one element.
-pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     if let Ok(short @ 0..=0x7f) = u8::try_from(content.len()) {
         out.push(short);
@@ -73,8 +83,37 @@ pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Writes a SEQUENCE of what is written already.
+pub fn sequence<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Vec<u8> {
+    constructed(SEQUENCE, parts)
+}
+
+/// Writes an element around others that are written already.
+pub fn constructed<P: AsRef<[u8]>>(tag: u8, parts: impl IntoIterator<Item = P>) -> Vec<u8> {
+    let mut content = Vec::new();
+    for part in parts {
+        content.extend_from_slice(part.as_ref());
+    }
+    element(tag, &content)
+}
+
+/// Writes a BIT STRING of whole bytes.
+pub fn bit_string(bytes: &[u8]) -> Vec<u8> {
+    constructed(BIT_STRING, [&[0], bytes])
+}
+
+/// Writes an INTEGER that is not negative, from its bytes, most significant first.
+pub fn unsigned(bytes: &[u8]) -> Vec<u8> {
+    let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+    match &bytes[start..] {
+        [] => element(INTEGER, &[0]),
+        rest @ [first, ..] if *first >= 0x80 => constructed(INTEGER, [&[0], rest]),
+        rest => element(INTEGER, rest),
+    }
+}
+
 /// The content of an OID from its dotted text.
-pub(super) fn oid(dotted: &str) -> Option<Vec<u8>> {
+pub fn oid(dotted: &str) -> Option<Vec<u8>> {
     let arcs: Vec<u64> = dotted.split('.').map(|arc| arc.parse().ok()).collect::<Option<_>>()?;
     let [first, second, rest @ ..] = arcs.as_slice() else { return None };
     if *first > 2 || (*first < 2 && *second > 39) {
@@ -92,7 +131,7 @@ pub(super) fn oid(dotted: &str) -> Option<Vec<u8>> {
 }
 
 /// The dotted text of an OID's content.
-pub(super) fn dotted(content: &[u8]) -> String {
+pub fn dotted(content: &[u8]) -> String {
     let mut arcs: Vec<u128> = Vec::new();
     let mut arc: u128 = 0;
     for byte in content {
@@ -115,6 +154,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn integers_are_never_negative_and_as_short_as_can_be() {
+        for (bytes, expected) in [
+            (&[][..], &[2, 1, 0][..]),
+            (&[0, 0], &[2, 1, 0]),
+            (&[0, 1], &[2, 1, 1]),
+            (&[0x80], &[2, 2, 0, 0x80]),
+            (&[0x7f, 0x80], &[2, 2, 0x7f, 0x80]),
+        ] {
+            assert_eq!(unsigned(bytes), expected);
+        }
+        assert_eq!(bit_string(&[7]), [3, 2, 0, 7]);
+        assert_eq!(sequence([unsigned(&[1]), bit_string(&[])]), [0x30, 6, 2, 1, 1, 3, 1, 0]);
+    }
 
     #[test]
     fn oids_are_read_and_written() {

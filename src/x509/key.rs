@@ -79,6 +79,27 @@ impl PublicKey {
         }
     }
 
+    /// A key from its bit string, which must fit the kind.
+    pub fn new(key_type: KeyType, bits: Vec<u8>) -> Self {
+        Self { key_type, bits }
+    }
+
+    /// The SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) as Go writes it; `None` for kinds that it cannot write.
+    pub fn info(&self) -> Option<Vec<u8>> {
+        let algorithm = match &self.key_type {
+            KeyType::Rsa(_) => [oid_element(RSA), der::element(der::NULL, &[])].concat(),
+            KeyType::Ecdsa(bits) => [oid_element(EC), oid_element(curve_oid(*bits)?)].concat(),
+            KeyType::Ed25519 => oid_element(ED25519),
+            KeyType::Other(_) => return None,
+        };
+        Some(der::sequence([der::element(der::SEQUENCE, &algorithm), der::bit_string(&self.bits)]))
+    }
+
+    /// The bit string of the SubjectPublicKeyInfo.
+    pub fn bits(&self) -> &[u8] {
+        &self.bits
+    }
+
     /// The key of a certificate or request.
     pub(super) fn of_info(info: &SubjectPublicKeyInfo<'_>) -> Self {
         let bits = info.subject_public_key.data.to_vec();
@@ -148,6 +169,20 @@ fn signing(curve: &str) -> Option<(KeyType, &'static EcdsaSigningAlgorithm)> {
         _ => return None,
     };
     Some((curve_type(curve), algorithm))
+}
+
+fn curve_oid(bits: usize) -> Option<&'static str> {
+    match bits {
+        224 => Some(P224),
+        256 => Some(P256),
+        384 => Some(P384),
+        521 => Some(P521),
+        _ => None,
+    }
+}
+
+fn oid_element(dotted: &str) -> Vec<u8> {
+    der::element(der::OID, &der::oid(dotted).expect("the OIDs of this file are OIDs"))
 }
 
 fn curve_type(curve: &str) -> KeyType {

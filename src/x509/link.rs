@@ -1,11 +1,14 @@
 //! Whether one certificate is signed by another, as Go's `crypto/x509` decides.
 
+use std::ops::Range;
+
 use aws_lc_rs::signature as lc;
 use thiserror::Error;
-use x509_parser::certificate::X509Certificate;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
+use x509_parser::x509::AlgorithmIdentifier;
 
 use super::certificate::Certificate;
+use super::der::{self, Reader};
 use super::key::{KeyType, PublicKey};
 
 /// Why a certificate is not the issuer of another.
@@ -25,8 +28,8 @@ pub enum LinkFault {
     Unsupported,
 }
 
-/// Go's `CheckSignatureFrom`.
-pub(super) fn check(child: &Certificate, parent: &Certificate) -> Result<(), LinkFault> {
+/// The first part of Go's `CheckSignatureFrom`.
+pub(super) fn may_sign(parent: &Certificate) -> Result<(), LinkFault> {
     // Only version 3 (encoded as 2) has extensions to say that it is a CA.
     if parent.basic_ca == Some(false) || (parent.version == 2 && parent.basic_ca.is_none()) {
         return Err(LinkFault::NotCa);
@@ -36,15 +39,15 @@ pub(super) fn check(child: &Certificate, parent: &Certificate) -> Result<(), Lin
     if !usages.is_empty() && !usages.iter().any(|usage| usage == "cert sign") {
         return Err(LinkFault::NoCertSign);
     }
-    child.signature.verify(&parent.key)
+    Ok(())
 }
 
-/// A signature with all that is needed to check it.
+/// The signature of a certificate or request: how it was made, and where it and what it signs stand in the DER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Signature {
     algorithm: Algorithm,
-    signed: Vec<u8>,
-    value: Vec<u8>,
+    signed: Range<usize>,
+    value: Range<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +71,9 @@ enum Hash {
 }
 
 impl Signature {
-    pub(super) fn of(certificate: &X509Certificate<'_>) -> Self {
-        let oid = certificate.signature_algorithm.algorithm.to_id_string();
+    /// `None` if `data` is no SEQUENCE of what is signed, an algorithm and a signature.
+    pub(super) fn of(identifier: &AlgorithmIdentifier<'_>, data: &[u8]) -> Option<Self> {
+        let oid = identifier.algorithm.to_id_string();
         let algorithm = match oid.as_str() {
             "1.2.840.113549.1.1.2" => Algorithm::Weak("MD2-RSA"),
             "1.2.840.113549.1.1.4" => Algorithm::Weak("MD5-RSA"),
@@ -77,7 +81,7 @@ impl Signature {
             "1.2.840.113549.1.1.11" => Algorithm::Pkcs1(Hash::Sha256),
             "1.2.840.113549.1.1.12" => Algorithm::Pkcs1(Hash::Sha384),
             "1.2.840.113549.1.1.13" => Algorithm::Pkcs1(Hash::Sha512),
-            "1.2.840.113549.1.1.10" => pss_hash(certificate).map_or(Algorithm::Other(oid), Algorithm::Pss),
+            "1.2.840.113549.1.1.10" => pss_hash(identifier).map_or(Algorithm::Other(oid), Algorithm::Pss),
             "1.2.840.10045.4.1" => Algorithm::Ecdsa(Hash::Sha1),
             "1.2.840.10045.4.3.2" => Algorithm::Ecdsa(Hash::Sha256),
             "1.2.840.10045.4.3.3" => Algorithm::Ecdsa(Hash::Sha384),
@@ -85,11 +89,15 @@ impl Signature {
             "1.3.101.112" => Algorithm::Ed25519,
             _ => Algorithm::Other(oid),
         };
-        Self {
-            algorithm,
-            signed: certificate.tbs_certificate.as_ref().to_vec(),
-            value: certificate.signature_value.data.to_vec(),
-        }
+        let outer = Reader(data).next()?;
+        let mut parts = outer.inner(der::SEQUENCE)?;
+        let start = outer.whole.len() - outer.content.len();
+        let signed = start..start + parts.next()?.whole.len();
+        let value = parts.nth(1)?;
+        // The bits begin behind the number of unused ones.
+        let end = outer.whole.len() - parts.0.len();
+        let value = end - value.expect(der::BIT_STRING)?.len().checked_sub(1)?..end;
+        Some(Self { algorithm, signed, value })
     }
 
     /// Go's word for it, else its OID.
@@ -113,11 +121,11 @@ impl Signature {
         }
     }
 
-    /// Whether `key` made it.
-    pub(super) fn verify(&self, key: &PublicKey) -> Result<(), LinkFault> {
+    /// Whether `key` made it over its part of `data`, the DER that it was found in.
+    pub(super) fn verify(&self, data: &[u8], key: &PublicKey) -> Result<(), LinkFault> {
         let algorithm = self.verification(key)?;
         let key = lc::UnparsedPublicKey::new(algorithm, &key.bits);
-        key.verify(&self.signed, &self.value).map_err(|_| LinkFault::BadSignature)
+        key.verify(&data[self.signed.clone()], &data[self.value.clone()]).map_err(|_| LinkFault::BadSignature)
     }
 
     fn verification(&self, key: &PublicKey) -> Result<&'static dyn lc::VerificationAlgorithm, LinkFault> {
@@ -163,8 +171,8 @@ fn ecdsa(hash: Hash, bits: usize) -> Option<&'static dyn lc::VerificationAlgorit
     }
 }
 
-fn pss_hash(certificate: &X509Certificate<'_>) -> Option<Hash> {
-    let parameters = certificate.signature_algorithm.parameters.as_ref()?;
+fn pss_hash(identifier: &AlgorithmIdentifier<'_>) -> Option<Hash> {
+    let parameters = identifier.parameters.as_ref()?;
     let parameters = RsaSsaPssParams::try_from(parameters).ok()?;
     match parameters.hash_algorithm_oid().to_id_string().as_str() {
         "1.3.14.3.2.26" => Some(Hash::Sha1),

@@ -60,6 +60,21 @@ impl Name {
         Ok(Self::of(&name))
     }
 
+    /// The DER of a name from its relative names, in the order of the DER, each a list of attributes: a word such as
+    /// `CN` or a dotted OID, and a value. What makes no relative name, an empty list, is left out. `None` if a word is
+    /// neither known nor an OID.
+    pub fn encode<'t>(relative: impl IntoIterator<Item = Vec<(&'t str, &'t str)>>) -> Option<Vec<u8>> {
+        let mut sets = Vec::new();
+        for attributes in relative.into_iter().filter(|attributes| !attributes.is_empty()) {
+            let encoded = attributes.into_iter().map(|(word, value)| encode_attribute(word, value));
+            let mut encoded: Vec<Vec<u8>> = encoded.collect::<Option<_>>()?;
+            // DER orders the members of a set.
+            encoded.sort();
+            sets.push(der::constructed(der::SET, encoded));
+        }
+        Some(der::sequence(sets))
+    }
+
     /// The values of an attribute such as `O`, in order.
     pub fn values(&self, word: &str) -> Vec<&str> {
         let attributes = self.relative.iter().flatten();
@@ -142,16 +157,13 @@ fn literal_der(literal: &str) -> Result<Vec<u8>, DnError> {
         return Ok(der::element(der::SEQUENCE, &[]));
     }
     for attributes in split_unescaped(literal, &[',', ';']) {
-        let mut encoded = Vec::new();
-        for attribute in split_unescaped(attributes, &['+']) {
-            encoded.push(encode_attribute(attribute)?);
-        }
-        // DER orders the members of a set.
-        encoded.sort();
-        relative.push(der::element(der::SET, &encoded.concat()));
+        let attributes = split_unescaped(attributes, &['+']).into_iter().map(literal_attribute);
+        relative.push(attributes.collect::<Result<Vec<_>, _>>()?);
     }
     relative.reverse();
-    Ok(der::element(der::SEQUENCE, &relative.concat()))
+    let relative = relative.iter().map(|attributes| attributes.iter().map(|(word, value)| (*word, &**value)).collect());
+    // Each word was looked up already.
+    Name::encode(relative).ok_or(DnError::Incomplete)
 }
 
 fn split_unescaped<'t>(text: &'t str, separators: &[char]) -> Vec<&'t str> {
@@ -171,15 +183,23 @@ fn split_unescaped<'t>(text: &'t str, separators: &[char]) -> Vec<&'t str> {
     parts
 }
 
-fn encode_attribute(attribute: &str) -> Result<Vec<u8>, DnError> {
+fn literal_attribute(attribute: &str) -> Result<(&str, String), DnError> {
     let (word, value) = attribute.split_once('=').ok_or(DnError::Incomplete)?;
-    let word = word.trim();
-    let known = ATTRIBUTES.iter().find(|(known, _)| *known == word && *known != "POSTALCODE").map(|(_, oid)| *oid);
-    let oid = der::oid(known.unwrap_or(word)).ok_or_else(|| DnError::UnknownType(word.to_owned()))?;
-    let value = unescape(value)?;
+    let word = word.trim_matches(' ');
+    // cert-manager knows this one under its OID alone.
+    if word == "POSTALCODE" || attribute_oid(word).is_none() {
+        return Err(DnError::UnknownType(word.to_owned()));
+    }
+    Ok((word, unescape(value)?))
+}
+
+fn attribute_oid(word: &str) -> Option<Vec<u8>> {
+    der::oid(ATTRIBUTES.iter().find(|(known, _)| *known == word).map_or(word, |(_, oid)| oid))
+}
+
+fn encode_attribute(word: &str, value: &str) -> Option<Vec<u8>> {
     let tag = if value.chars().all(is_printable) { der::PRINTABLE_STRING } else { der::UTF8_STRING };
-    let content = [der::element(der::OID, &oid), der::element(tag, value.as_bytes())].concat();
-    Ok(der::element(der::SEQUENCE, &content))
+    Some(der::sequence([der::element(der::OID, &attribute_oid(word)?), der::element(tag, value.as_bytes())]))
 }
 
 /// The characters of a PrintableString that Go writes as one; it leaves `*` and `&` out when writing.
@@ -194,7 +214,7 @@ fn unescape(raw: &str) -> Result<String, DnError> {
         return encoded_text(digits).ok_or_else(bad);
     }
     let mut out = Vec::new();
-    let mut bytes = raw.trim_start().bytes().peekable();
+    let mut bytes = raw.trim_start_matches(' ').bytes();
     // A blank at the end counts only if it is escaped.
     let mut keep = 0;
     while let Some(byte) = bytes.next() {

@@ -1,16 +1,17 @@
-//! PEM armour (RFC 7468), read as leniently as Go's `encoding/pem`: what is no block is skipped.
+//! PEM armour (RFC 7468), read as leniently as Go's `encoding/pem`, for which what is no block is skipped, and written
+//! as that writes it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// One block, whatever its label.
-pub(super) struct Block {
+pub struct Block {
     pub label: String,
     pub der: Vec<u8>,
 }
 
 /// The blocks of a text, in order.
-pub(super) fn blocks(text: &[u8]) -> Vec<Block> {
+pub fn blocks(text: &[u8]) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<(String, String)> = None;
     for line in text.split(|byte| *byte == b'\n') {
@@ -32,6 +33,21 @@ pub(super) fn blocks(text: &[u8]) -> Vec<Block> {
     blocks
 }
 
+/// One block: lines of 64 characters, and a line feed after the last.
+pub fn encode(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let mut text = format!("-----BEGIN {label}-----\n");
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    text.push_str(&format!("-----END {label}-----\n"));
+    text
+}
+
 fn marker<'l>(line: &'l str, start: &str) -> Option<&'l str> {
     line.strip_prefix(start)?.strip_suffix("-----")
 }
@@ -49,6 +65,17 @@ mod tests {
         let text = "subject=CN = x\n-----BEGIN A-----\r\naGVs\r\nbG8=\r\n-----END A-----\nmore\n-----BEGIN B C-----\nH: 1\n\n\
                     AA==\n-----END B C-----";
         assert_eq!(labels(text), [("A".to_owned(), b"hello".to_vec()), ("B C".to_owned(), vec![0])]);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for length in [0_u8, 1, 47, 48, 49, 96, 200] {
+            let der: Vec<u8> = (0..length).collect();
+            let text = encode("A B", &der);
+            assert!(text.lines().all(|line| line.len() <= 64) && text.ends_with("-----END A B-----\n"));
+            assert_eq!(labels(&text), [("A B".to_owned(), der)]);
+        }
+        assert_eq!(encode("X", &[0]), "-----BEGIN X-----\nAA==\n-----END X-----\n");
     }
 
     #[test]

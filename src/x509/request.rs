@@ -7,7 +7,9 @@ use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer as _;
 
 use super::certificate::is_read_by_go;
+use super::der;
 use super::key::PublicKey;
+use super::link::{LinkFault, Signature};
 use super::name::{AltNames, Name};
 use super::pem;
 use super::usage;
@@ -22,6 +24,31 @@ pub struct Request {
     pub usages: Vec<String>,
     /// `cA` of the basic constraints; `None` if the extension is absent.
     pub basic_ca: Option<bool>,
+    /// All requested extensions as they came.
+    pub extensions: Vec<Extension>,
+    der: Vec<u8>,
+    signature: Signature,
+}
+
+/// An extension (RFC 5280 §4.1), not taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// Dotted.
+    pub oid: String,
+    pub critical: bool,
+    pub value: Vec<u8>,
+}
+
+impl Extension {
+    /// Its DER; absent if the OID is none.
+    pub fn der(&self) -> Option<Vec<u8>> {
+        let mut parts = vec![der::element(der::OID, &der::oid(&self.oid)?)];
+        if self.critical {
+            parts.push(der::element(der::BOOLEAN, &[0xff]));
+        }
+        parts.push(der::element(der::OCTET_STRING, &self.value));
+        Some(der::sequence(parts))
+    }
 }
 
 /// Why a request does not decode; the wording of the first is cert-manager's.
@@ -54,10 +81,23 @@ impl Request {
             key: PublicKey::of_info(&info.subject_pki),
             usages: Vec::new(),
             basic_ca: None,
+            extensions: Vec::new(),
+            der: data.to_vec(),
+            signature: Signature::of(&parsed.signature_algorithm, data).ok_or(RequestError::Malformed)?,
         };
         for attribute in info.iter_attributes() {
             let ParsedCriAttribute::ExtensionRequest(requested) = attribute.parsed_attribute() else { continue };
             for extension in &requested.extensions {
+                let oid = extension.oid.to_id_string();
+                // Go refuses a request that asks twice for one.
+                if request.extensions.iter().any(|other| other.oid == oid) {
+                    return Err(RequestError::Malformed);
+                }
+                request.extensions.push(Extension {
+                    oid,
+                    critical: extension.critical,
+                    value: extension.value.to_vec(),
+                });
                 match extension.parsed_extension() {
                     ParsedExtension::SubjectAlternativeName(names) => {
                         request.alt_names = AltNames::of(&names.general_names).ok_or(RequestError::Malformed)?;
@@ -75,5 +115,15 @@ impl Request {
             }
         }
         Ok(request)
+    }
+
+    /// The request itself.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Whether the request's own key made its signature. SHA-1 is refused, which Go allows here.
+    pub fn check_signature(&self) -> Result<(), LinkFault> {
+        self.signature.verify(&self.der, &self.key)
     }
 }

@@ -4,7 +4,8 @@ use x509_parser::extensions::KeyUsage;
 
 use super::der::{self, Reader};
 
-const BITS: [&str; 9] = [
+/// The words for the bits of the key usage (RFC 5280 §4.2.1.3), in the order of the bits.
+pub const BITS: [&str; 9] = [
     "digital signature",
     "content commitment",
     "key encipherment",
@@ -16,7 +17,8 @@ const BITS: [&str; 9] = [
     "decipher only",
 ];
 
-const EXTENDED: [(&str, &str); 12] = [
+/// The purposes of the extended key usage (RFC 5280 §4.2.1.12) that have words: OID and word.
+pub const EXTENDED: [(&str, &str); 12] = [
     ("2.5.29.37.0", "any"),
     ("1.3.6.1.5.5.7.3.1", "server auth"),
     ("1.3.6.1.5.5.7.3.2", "client auth"),
