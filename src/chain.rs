@@ -8,7 +8,6 @@ mod issuer;
 pub mod names;
 mod next;
 mod position;
-pub mod spec_match;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service};

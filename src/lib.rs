@@ -19,6 +19,7 @@ pub mod finding;
 pub mod horizon;
 pub mod inventory;
 pub mod objref;
+pub mod pki;
 pub mod redact;
 pub mod render;
 pub mod report;

@@ -22,6 +22,24 @@ pub const ALT_NAMES: &str = "cert-manager.io/alt-names";
 pub const IP_SANS: &str = "cert-manager.io/ip-sans";
 /// On Secret: URIs, comma separated.
 pub const URI_SANS: &str = "cert-manager.io/uri-sans";
+/// On Secret and shim objects: mail addresses, comma separated.
+pub const EMAIL_SANS: &str = "cert-manager.io/email-sans";
+/// On Secret and shim objects: organizations of the subject, comma separated.
+pub const SUBJECT_ORGANIZATIONS: &str = "cert-manager.io/subject-organizations";
+/// On Secret and shim objects: organizational units of the subject, comma separated.
+pub const SUBJECT_ORGANIZATIONAL_UNITS: &str = "cert-manager.io/subject-organizationalunits";
+/// On Secret and shim objects: countries of the subject, comma separated.
+pub const SUBJECT_COUNTRIES: &str = "cert-manager.io/subject-countries";
+/// On Secret and shim objects: provinces of the subject, comma separated.
+pub const SUBJECT_PROVINCES: &str = "cert-manager.io/subject-provinces";
+/// On Secret and shim objects: localities of the subject, comma separated.
+pub const SUBJECT_LOCALITIES: &str = "cert-manager.io/subject-localities";
+/// On Secret and shim objects: postal codes of the subject, comma separated.
+pub const SUBJECT_POSTAL_CODES: &str = "cert-manager.io/subject-postalcodes";
+/// On Secret and shim objects: street addresses of the subject, comma separated.
+pub const SUBJECT_STREET_ADDRESSES: &str = "cert-manager.io/subject-streetaddresses";
+/// On Secret and shim objects: the subject's own serial number, which is not the certificate's.
+pub const SUBJECT_SERIAL_NUMBER: &str = "cert-manager.io/subject-serialnumber";
 /// On Certificate: `true` asks for a self-signed certificate until the real one is there.
 pub const ISSUE_TEMPORARY_CERTIFICATE: &str = "cert-manager.io/issue-temporary-certificate";
 /// On Secret: `true` lets the CA injector read it.

@@ -6,13 +6,14 @@
 
 use jiff::Timestamp;
 
-use super::{Chain, ChallengeNode, OrderNode, RequestNode, Stray, spec_match};
+use super::{Chain, ChallengeNode, OrderNode, RequestNode, Stray};
 use crate::api::{
     AcmeState, Certificate, CertificateConditionType, CertificateReason, Condition, Object, RenewalPolicy,
     RequestConditionType, RequestReason,
 };
 use crate::engine::Stage;
 use crate::engine::backoff::{BackOff, next_attempt};
+use crate::pki::matches;
 
 /// The stage of the issuance that `chain` is about, at `now`, with the back-off that the controller goes by.
 pub fn position(chain: &Chain, now: Timestamp, policy: &BackOff) -> Stage {
@@ -65,7 +66,7 @@ fn of_certificate(chain: &Chain, certificate: &Certificate, now: Timestamp, poli
 fn back_off(chain: &Chain, certificate: &Certificate, policy: &BackOff) -> Option<Timestamp> {
     let failed = certificate.status.last_failure_time.as_ref()?.0;
     let next = chain.in_flight().filter(|node| node.role == super::Role::Next);
-    let lifted = next.is_some_and(|node| match spec_match::request_matches_spec(node.request, &certificate.spec) {
+    let lifted = next.is_some_and(|node| match matches::request_matches_spec(node.request, &certificate.spec) {
         Ok(violations) => !violations.is_empty(),
         // A request that cannot be decoded does not hold the next issuance back.
         Err(_) => true,

@@ -3,11 +3,11 @@
 use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::{acme, leaf, listed, merge_patch, unready};
 use crate::api::{Certificate, CertificateReason, KeyUsage, Object, RotationPolicy};
-use crate::chain::spec_match::{Violation, key_matches_spec};
 use crate::engine::Stage;
 use crate::facts::Facts;
 use crate::finding::{Fix, Witness};
 use crate::objref::Kind;
+use crate::pki::matches::{Violation, key_matches_spec};
 use crate::x509::PublicKey;
 
 /// How long the key manager may take to make a key.

@@ -4,11 +4,11 @@ use super::super::certificate::{outlasts_an_issuance, unready};
 use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::content::secret_ref;
 use crate::api::{Certificate, CertificateConditionType, CertificateReason, Condition, Object, annotation};
-use crate::chain::spec_match::{Violation, leaf_matches_spec, request_matches_spec};
 use crate::duration::human;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::Kind;
+use crate::pki::matches::{Violation, leaf_matches_spec, request_matches_spec};
 
 pub static SECRET_ISSUER_MISMATCH: Rule = Rule {
     id: "secret-issuer-mismatch",
