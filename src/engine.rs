@@ -1,12 +1,167 @@
-//! How cert-manager issues: the stages of an issuance and the rules that its controllers follow.
+//! How cert-manager issues: the stages of an issuance, the rules that its controllers follow, and the controllers
+//! themselves, played on an imagined cluster.
 //!
-//! Pure: no client, no clock, no randomness. Imports base files only, so that it could leave as a crate.
+//! Pure: no client, no clock; time and the seed of everything random come in as arguments.
 //! A live chain is placed in the same [`Stage`]s by `chain::position`.
 
 pub mod backoff;
+mod certificates;
+pub mod cluster;
+mod condition;
+pub mod controller;
+pub mod event;
+pub mod flags;
+mod issuers;
 pub mod name;
+mod queue;
+pub mod random;
 pub mod renewal;
+mod requests;
 pub mod solver;
 pub mod stage;
+mod turn;
+
+use jiff::Timestamp;
 
 pub use stage::Stage;
+
+use cluster::{Change, Cluster};
+use controller::{Controller, woken};
+use event::Events;
+use flags::Flags;
+use queue::{Item, Queue};
+use random::Random;
+use turn::{Looked, Turn};
+
+use crate::api::{ClusterIssuer, Issuer};
+
+/// One step of a run: what a controller did when it looked at an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub at: Timestamp,
+    pub item: Item,
+    /// What was written, in order.
+    pub changes: Vec<Change>,
+    /// Why it will look again with back-off.
+    pub trouble: Option<String>,
+}
+
+/// cert-manager on an imagined cluster.
+///
+/// Whoever drives it puts objects there ([`Engine::cluster`]), lets it work off what is due ([`Engine::step`]), and moves
+/// the time on to the next [`Engine::deadline`]. Issuers that ask a server are not played yet: their requests wait.
+#[derive(Debug)]
+pub struct Engine {
+    flags: Flags,
+    cluster: Cluster,
+    queue: Queue,
+    events: Events,
+}
+
+impl Engine {
+    /// An empty cluster at `now`. The same seed, objects and answers give the same run, keys and signatures aside.
+    pub fn new(now: Timestamp, seed: u64, flags: Flags) -> Self {
+        Self {
+            flags,
+            cluster: Cluster::new(now, Random::seeded(seed)),
+            queue: Queue::default(),
+            events: Events::default(),
+        }
+    }
+
+    /// The objects, also to be changed from outside, as a user would.
+    pub fn cluster(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
+    /// The Events so far.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Lets one controller look at one object; `None` if nothing is due at `now`.
+    pub fn step(&mut self, now: Timestamp) -> Option<Step> {
+        self.cluster.set_now(now);
+        self.wake();
+        let item = loop {
+            let item = self.queue.pop(now)?;
+            if !self.flags.disabled.contains(&item.0) {
+                break item;
+            }
+        };
+        let mut turn = Turn {
+            now,
+            flags: &self.flags,
+            cluster: &mut self.cluster,
+            item: &item,
+            queue: &mut self.queue,
+            events: &mut self.events,
+        };
+        let looked = look(&mut turn);
+        let trouble = match looked {
+            Ok(()) => {
+                self.queue.forget(&item);
+                None
+            }
+            Err(trouble) => {
+                self.queue.retry(item.clone(), now);
+                Some(trouble.to_string())
+            }
+        };
+        let changes = self.wake();
+        Some(Step { at: now, item, changes, trouble })
+    }
+
+    /// When something is due next.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.queue.deadline()
+    }
+
+    /// When something is due next that is more than a repetition of what failed before.
+    pub fn next_scheduled(&self) -> Option<Timestamp> {
+        self.queue.next_scheduled()
+    }
+
+    /// Tells the controllers what was written.
+    fn wake(&mut self) -> Vec<Change> {
+        let changes = self.cluster.take_changes();
+        for change in &changes {
+            for item in woken(&self.cluster, change) {
+                self.queue.add(item);
+            }
+        }
+        changes
+    }
+}
+
+fn look(turn: &mut Turn) -> Looked {
+    match turn.controller() {
+        Controller::Trigger => certificates::trigger(turn),
+        Controller::KeyManager => certificates::key_manager(turn),
+        Controller::RequestManager => certificates::request_manager(turn),
+        Controller::Issuing => certificates::issuing(turn),
+        Controller::Readiness => certificates::readiness(turn),
+        Controller::RevisionManager => {
+            certificates::revision_manager(turn);
+            Ok(())
+        }
+        Controller::Approver => {
+            requests::approver(turn);
+            Ok(())
+        }
+        signer @ (Controller::RequestsAcme
+        | Controller::RequestsCa
+        | Controller::RequestsSelfSigned
+        | Controller::RequestsVault
+        | Controller::RequestsVenafi) => {
+            requests::sign(turn, signer);
+            Ok(())
+        }
+        Controller::Issuers => issuers::setup::<Issuer>(turn),
+        Controller::ClusterIssuers => issuers::setup::<ClusterIssuer>(turn),
+        Controller::Orders | Controller::Challenges | Controller::IngressShim | Controller::GatewayShim => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

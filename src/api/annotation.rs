@@ -55,24 +55,6 @@ pub const INJECT_APISERVER_CA: &str = "cert-manager.io/inject-apiserver-ca";
 pub const SHIM_ISSUER: &str = "cert-manager.io/issuer";
 /// On Ingress, Gateway, ListenerSet: the ClusterIssuer to use.
 pub const SHIM_CLUSTER_ISSUER: &str = "cert-manager.io/cluster-issuer";
-/// On shim objects: e-mail addresses, comma separated.
-pub const EMAIL_SANS: &str = "cert-manager.io/email-sans";
-/// On shim objects: `spec.subject.organizations`, one record of CSV, as for all lists of the subject.
-pub const SUBJECT_ORGANIZATIONS: &str = "cert-manager.io/subject-organizations";
-/// On shim objects: `spec.subject.organizationalUnits`.
-pub const SUBJECT_ORGANIZATIONAL_UNITS: &str = "cert-manager.io/subject-organizationalunits";
-/// On shim objects: `spec.subject.countries`.
-pub const SUBJECT_COUNTRIES: &str = "cert-manager.io/subject-countries";
-/// On shim objects: `spec.subject.provinces`.
-pub const SUBJECT_PROVINCES: &str = "cert-manager.io/subject-provinces";
-/// On shim objects: `spec.subject.localities`.
-pub const SUBJECT_LOCALITIES: &str = "cert-manager.io/subject-localities";
-/// On shim objects: `spec.subject.postalCodes`.
-pub const SUBJECT_POSTAL_CODES: &str = "cert-manager.io/subject-postalcodes";
-/// On shim objects: `spec.subject.streetAddresses`.
-pub const SUBJECT_STREET_ADDRESSES: &str = "cert-manager.io/subject-streetaddresses";
-/// On shim objects: `spec.subject.serialNumber`.
-pub const SUBJECT_SERIAL_NUMBER: &str = "cert-manager.io/subject-serialnumber";
 /// On shim objects: `spec.duration`.
 pub const SHIM_DURATION: &str = "cert-manager.io/duration";
 /// On shim objects: `spec.renewBefore`.

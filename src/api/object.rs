@@ -22,6 +22,9 @@ pub trait Object {
     /// Its `metadata`.
     fn meta(&self) -> &ObjectMeta;
 
+    /// Its `metadata`, to be written.
+    fn meta_mut(&mut self) -> &mut ObjectMeta;
+
     /// `metadata.name`, empty if absent.
     fn name(&self) -> &str {
         self.meta().name.as_deref().unwrap_or_default()
@@ -95,6 +98,10 @@ macro_rules! objects {
 
             fn meta(&self) -> &ObjectMeta {
                 &self.metadata
+            }
+
+            fn meta_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
             }
         })+
     };

@@ -4,6 +4,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::api::GoDuration;
+use crate::api::certificate::{CertificateSpec, RenewalPolicy};
+
 /// What a Certificate's spec says about renewal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RenewalSpec {
@@ -23,6 +26,18 @@ pub fn renew_before(lifetime: SignedDuration, spec: RenewalSpec) -> SignedDurati
         Some(percentage @ 1..=99) => share(lifetime, percentage),
         Some(_) | None => lifetime / 3,
     }
+}
+
+/// When a Certificate's leaf is renewed; `None` if its policy is never to.
+pub fn of_spec(not_before: Timestamp, not_after: Timestamp, spec: &CertificateSpec) -> Option<Timestamp> {
+    if spec.renewal.as_ref().and_then(|renewal| renewal.policy.as_ref()) == Some(&RenewalPolicy::Disabled) {
+        return None;
+    }
+    let renewal = RenewalSpec {
+        renew_before: spec.renew_before.as_ref().and_then(GoDuration::parse),
+        renew_before_percentage: spec.renew_before_percentage,
+    };
+    Some(renewal_time(not_before, not_after, renewal))
 }
 
 /// When the certificate is renewed: whole seconds, as in the status.

@@ -22,7 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("env", &[]),
     // The core: pure and total.
-    ("engine", &[]),
+    // The controllers work on objects, and on what is in them.
+    ("engine", &["api", "pki"]),
     ("api", &[]),
     ("inventory", &["api"]),
     ("pki", &["api"]),

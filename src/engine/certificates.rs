@@ -1,0 +1,76 @@
+//! The controllers of Certificates (`pkg/controller/certificates`).
+
+mod gather;
+mod issuing;
+mod key_manager;
+pub mod policy;
+mod readiness;
+mod request_manager;
+mod revision_manager;
+mod secret;
+mod trigger;
+
+pub(super) use issuing::issuing;
+pub(super) use key_manager::key_manager;
+pub(super) use readiness::readiness;
+pub(super) use request_manager::request_manager;
+pub(super) use revision_manager::revision_manager;
+pub(super) use trigger::trigger;
+
+use super::condition;
+use super::turn::Turn;
+use crate::api::{
+    Certificate, CertificateConditionType, CertificateReason, CertificateRequest, ConditionStatus, Object, annotation,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+
+/// The Certificate that is looked at, unless it is gone or going.
+fn certificate(turn: &Turn) -> Option<Certificate> {
+    let certificate = turn.cluster.find::<Certificate>(turn.object())?;
+    certificate.deleting_since().is_none().then(|| certificate.clone())
+}
+
+fn is_issuing(certificate: &Certificate) -> bool {
+    certificate.is(CertificateConditionType::Issuing)
+}
+
+/// The requests that a Certificate controls, by name.
+fn owned_requests<'t>(turn: &'t Turn, certificate: &'t Certificate) -> impl Iterator<Item = &'t CertificateRequest> {
+    turn.cluster.requests.owned_by(certificate.uid().unwrap_or_default())
+}
+
+/// The revision that the next issuance will have.
+fn next_revision(certificate: &Certificate) -> i64 {
+    certificate.status.revision.unwrap_or(0) + 1
+}
+
+/// The revision of a request as it is compared: only a decimal number counts.
+fn has_revision(request: &CertificateRequest, revision: i64) -> bool {
+    request.annotation(annotation::CERTIFICATE_REVISION).and_then(|text| text.parse().ok()) == Some(revision)
+}
+
+/// `metav1.NewControllerRef`.
+pub(super) fn controller_ref<T: Object>(owner: &T) -> OwnerReference {
+    OwnerReference {
+        api_version: T::KIND.api_version(),
+        kind: T::KIND.word().to_owned(),
+        name: owner.name().to_owned(),
+        uid: owner.uid().unwrap_or_default().to_owned(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
+}
+
+/// Sets a condition of a Certificate, with the generation that was judged. Says whether anything changed.
+fn set_condition(
+    certificate: &mut Certificate,
+    type_: CertificateConditionType,
+    status: ConditionStatus,
+    reason: CertificateReason,
+    message: &str,
+    now: &Time,
+) -> bool {
+    let mut new = condition::new(type_, status, reason, message);
+    new.observed_generation = certificate.metadata.generation.filter(|generation| *generation != 0);
+    condition::set(&mut certificate.status.conditions, new, now)
+}

@@ -1,0 +1,161 @@
+//! Writes the target Secret, and mends it when it is no longer as it was written
+//! (`issuing/internal/secret.go`, `issuing/secret_manager.go`).
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::controller_ref;
+use crate::api::{Base64Text, Certificate, CertificateRequest, IssuerRef, Object, Secret, SecretValue, annotation};
+use crate::engine::turn::{Looked, Trouble, Turn};
+use crate::objref::{Kind, ObjRef};
+use crate::pki::PrivateKey;
+use crate::pki::secret::{SecretContents, SecretData};
+use crate::redact::Redacted;
+
+/// What goes into the Secret.
+#[derive(Debug)]
+pub struct Issued {
+    private_key: Redacted<String>,
+    certificate: String,
+    ca: String,
+    certificate_name: String,
+    issuer: Option<IssuerRef>,
+}
+
+impl Issued {
+    /// What a request brought.
+    pub fn of_request(
+        certificate: &Certificate,
+        request: &CertificateRequest,
+        key: &PrivateKey,
+    ) -> Result<Self, Trouble> {
+        let text = |pem: &Base64Text| String::from_utf8(pem.decode().unwrap_or_default()).unwrap_or_default();
+        Ok(Self {
+            private_key: encoded(certificate, key)?,
+            certificate: text(&request.status.certificate),
+            ca: text(&request.status.ca),
+            certificate_name: certificate.name().to_owned(),
+            issuer: Some(request.spec.issuer_ref.clone()),
+        })
+    }
+
+    /// A certificate that stands in for the real one: nobody issued it.
+    pub fn temporary(certificate: &Certificate, pem: String, key: &PrivateKey) -> Result<Self, Trouble> {
+        Ok(Self {
+            private_key: encoded(certificate, key)?,
+            certificate: pem,
+            ca: String::new(),
+            certificate_name: certificate.name().to_owned(),
+            issuer: None,
+        })
+    }
+
+    /// What a Secret holds already; `None` if there is no key or certificate in it.
+    fn of_secret(secret: &Secret) -> Option<Self> {
+        let text = |key: &str| {
+            let bytes = secret.bytes(key)?.expose();
+            String::from_utf8(bytes.clone()).ok().filter(|text| !text.is_empty())
+        };
+        let named = |key: &str| secret.annotation(key).unwrap_or_default().to_owned();
+        Some(Self {
+            private_key: text("tls.key")?.into(),
+            certificate: text("tls.crt")?,
+            ca: text("ca.crt").unwrap_or_default(),
+            certificate_name: named(annotation::CERTIFICATE_NAME),
+            issuer: Some(IssuerRef {
+                name: named(annotation::ISSUER_NAME),
+                kind: named(annotation::ISSUER_KIND),
+                group: named(annotation::ISSUER_GROUP),
+            }),
+        })
+    }
+
+    fn contents(&self, certificate: &Certificate) -> Result<SecretContents, Trouble> {
+        let data = SecretData {
+            private_key: &self.private_key,
+            certificate: &self.certificate,
+            ca: &self.ca,
+            certificate_name: &self.certificate_name,
+            issuer: self.issuer.as_ref(),
+        };
+        SecretContents::of(&certificate.spec, &data).map_err(|error| Trouble(error.to_string()))
+    }
+}
+
+fn encoded(certificate: &Certificate, key: &PrivateKey) -> Result<Redacted<String>, Trouble> {
+    let encoding = certificate.spec.private_key.as_ref().and_then(|key| key.encoding.as_ref());
+    key.encode(encoding).map_err(|error| Trouble(error.to_string()))
+}
+
+/// Writes what was issued.
+pub fn write(turn: &mut Turn, certificate: &Certificate, issued: &Issued) -> Looked {
+    let contents = issued.contents(certificate)?;
+    apply(turn, certificate, &contents);
+    Ok(())
+}
+
+/// Brings the Secret of a Certificate that is not being issued back to what it should be: labels, annotations, formats,
+/// owner. Keys and certificates stay as they are.
+pub fn mend(turn: &mut Turn, certificate: &Certificate) {
+    let Some(secret) = turn.cluster.get::<Secret>(certificate.namespace(), &certificate.spec.secret_name) else {
+        return;
+    };
+    let Some(issued) = Issued::of_secret(secret) else { return };
+    // A certificate that does not decode is for the next issuance to mend.
+    let Ok(contents) = issued.contents(certificate) else { return };
+    if differs(turn, certificate, secret, &contents) {
+        apply(turn, certificate, &contents);
+    }
+}
+
+fn differs(turn: &Turn, certificate: &Certificate, secret: &Secret, contents: &SecretContents) -> bool {
+    let data = contents.data.iter().any(|(key, value)| secret.bytes(key) != Some(value));
+    let labels = contents.labels.iter().any(|(key, value)| secret.label(key) != Some(value));
+    let annotations = contents.annotations.iter().any(|(key, value)| secret.annotation(key) != Some(value));
+    let owner = turn.flags.certificate_owner_ref && secret.controller_uid() != certificate.uid();
+    let surplus = turn.cluster.applied_to(&secret.objref()).is_some_and(|applied| {
+        applied.data.iter().any(|key| !contents.data.contains_key(key.as_str()))
+            || applied.labels.iter().any(|key| !contents.labels.contains_key(key))
+            || applied.annotations.iter().any(|key| !contents.annotations.contains_key(key))
+    });
+    data || labels || annotations || owner || surplus
+}
+
+/// Server-side apply, by force: what was applied before and is no longer wanted goes, what others wrote stays.
+fn apply(turn: &mut Turn, certificate: &Certificate, contents: &SecretContents) {
+    let object = ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name);
+    let old = turn.cluster.find::<Secret>(&object).cloned();
+    let is_new = old.is_none();
+    let mut secret = old.unwrap_or_else(|| Secret {
+        metadata: ObjectMeta {
+            name: Some(object.name.clone()),
+            namespace: object.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        type_: "kubernetes.io/tls".to_owned(),
+        ..Secret::default()
+    });
+    let applied = turn.cluster.applied_to(&object).cloned().unwrap_or_default();
+    secret.data.retain(|key, _| !applied.data.contains(key));
+    let metadata = &mut secret.metadata;
+    let labels = metadata.labels.get_or_insert_default();
+    labels.retain(|key, _| !applied.labels.contains(key));
+    labels.extend(contents.labels.clone());
+    let annotations = metadata.annotations.get_or_insert_default();
+    annotations.retain(|key, _| !applied.annotations.contains(key));
+    annotations.extend(contents.annotations.clone());
+    if turn.flags.certificate_owner_ref {
+        let owners = metadata.owner_references.get_or_insert_default();
+        owners.retain(|owner| Some(owner.uid.as_str()) != certificate.uid());
+        owners.push(controller_ref(certificate));
+    }
+    for (key, value) in &contents.data {
+        secret.data.insert((*key).to_owned(), SecretValue::Bytes(value.clone()));
+    }
+    turn.cluster.note_applied(&object, contents);
+    if is_new {
+        // Nobody else can have made it since it was looked for.
+        let _ = turn.cluster.create(secret);
+    } else {
+        turn.cluster.replace(secret);
+    }
+}

@@ -1,0 +1,97 @@
+//! The controllers of Issuers and ClusterIssuers: they check what an issuer needs and say whether it is ready
+//! (`pkg/controller/issuers`, `pkg/issuer/*/setup.go`).
+
+use super::condition;
+use super::event::EventType;
+use super::requests::key_pair;
+use super::turn::{Looked, Trouble, Turn};
+use crate::api::{
+    ClusterIssuer, ConditionStatus, Issuer, IssuerConditionType, IssuerReason, IssuerSpec, IssuerStatus, Secret,
+};
+use crate::engine::cluster::Kept;
+
+/// An issuer of either scope.
+pub trait AnyIssuer: Kept {
+    fn spec(&self) -> &IssuerSpec;
+    fn status_mut(&mut self) -> &mut IssuerStatus;
+}
+
+macro_rules! issuers {
+    ($($kind:ty),+) => {
+        $(impl AnyIssuer for $kind {
+            fn spec(&self) -> &IssuerSpec {
+                &self.spec
+            }
+
+            fn status_mut(&mut self) -> &mut IssuerStatus {
+                &mut self.status
+            }
+        })+
+    };
+}
+
+issuers! { Issuer, ClusterIssuer }
+
+/// What a check says: the Ready condition, and the error behind it where cert-manager tries again.
+struct Checked {
+    status: ConditionStatus,
+    reason: &'static str,
+    message: String,
+    error: Option<String>,
+}
+
+/// One look at an issuer. Types whose check asks a server are left as they are.
+pub fn setup<T: AnyIssuer>(turn: &mut Turn) -> Looked {
+    let Some(issuer) = turn.cluster.find::<T>(turn.object()).cloned() else { return Ok(()) };
+    let spec = issuer.spec();
+    let checked = if let Some(ca) = &spec.ca {
+        let namespace = issuer.namespace().unwrap_or(&turn.flags.cluster_resource_namespace).to_owned();
+        ca_checked(turn, &namespace, &ca.secret_name)
+    } else if spec.self_signed.is_some() {
+        Checked { status: ConditionStatus::True, reason: "IsReady", message: String::new(), error: None }
+    } else {
+        return Ok(());
+    };
+    let (object, stamp, generation) = (turn.object().clone(), turn.stamp(), issuer.generation());
+    // The SelfSigned issuer's check leaves no Event.
+    if spec.ca.is_some() {
+        let type_ = if checked.status == ConditionStatus::True { EventType::Normal } else { EventType::Warning };
+        turn.tell(&issuer, type_, checked.reason, checked.message.clone());
+    }
+    turn.cluster.modify::<T>(&object, |issuer| {
+        let reason = IssuerReason::from(checked.reason);
+        let mut ready = condition::new(IssuerConditionType::Ready, checked.status, reason, checked.message);
+        ready.observed_generation = generation.filter(|generation| *generation != 0);
+        condition::set(&mut issuer.status_mut().conditions, ready, &stamp)
+    });
+    match checked.error {
+        None => Ok(()),
+        Some(error) => {
+            turn.tell(&issuer, EventType::Warning, "ErrInitIssuer", format!("Error initializing issuer: {error}"));
+            Err(Trouble(error))
+        }
+    }
+}
+
+fn ca_checked(turn: &Turn, namespace: &str, name: &str) -> Checked {
+    const LEAD: &str = "Error getting keypair for CA issuer: ";
+    let failed = |reason, error: String, again: bool| Checked {
+        status: ConditionStatus::False,
+        reason,
+        message: format!("{LEAD}{error}"),
+        error: again.then_some(error),
+    };
+    let Some(secret) = turn.cluster.get::<Secret>(Some(namespace), name) else {
+        return failed("ErrGetKeyPair", format!("secret {name:?} not found"), true);
+    };
+    match key_pair(secret) {
+        Err(error) => failed("ErrGetKeyPair", error, true),
+        Ok(ca) if !ca.signing().is_ca() => failed("ErrInvalidKeyPair", "certificate is not a CA".to_owned(), false),
+        Ok(_) => Checked {
+            status: ConditionStatus::True,
+            reason: "KeyPairVerified",
+            message: "Signing CA verified".to_owned(),
+            error: None,
+        },
+    }
+}

@@ -1,0 +1,11 @@
+//! The controllers of CertificateRequests (`pkg/controller/certificaterequests`).
+
+mod approver;
+mod ca;
+mod report;
+mod self_signed;
+mod sign;
+
+pub(super) use approver::approver;
+pub(super) use ca::key_pair;
+pub(super) use sign::sign;

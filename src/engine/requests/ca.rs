@@ -1,0 +1,60 @@
+//! The CA issuer: signs with the key pair of a Secret (`certificaterequests/ca`).
+
+use super::sign::{Issued, IssuerFound, Outcome};
+use crate::api::{Base64Text, CertificateRequest, Object, Secret};
+use crate::engine::turn::Turn;
+use crate::pki::{Ca, PrivateKey, Template, Urls};
+use crate::x509::Bundle;
+
+/// Signs a request, or says why not.
+pub fn sign(turn: &mut Turn, request: &CertificateRequest, issuer: &IssuerFound) -> Outcome {
+    let Some(spec) = &issuer.spec.ca else { return Outcome::Nothing };
+    let (namespace, name) = (&issuer.resource_namespace, &spec.secret_name);
+    let Some(secret) = turn.cluster.get::<Secret>(Some(namespace), name) else {
+        let message = format!("Referenced secret {namespace}/{name} not found: secret {name:?} not found");
+        return Outcome::Pending { reason: "SecretMissing", message };
+    };
+    let ca = match key_pair(secret) {
+        Ok(ca) => ca,
+        Err(error) => {
+            let message = format!("Failed to parse signing CA keypair from secret {namespace}/{name}: {error}");
+            return Outcome::Pending { reason: "SecretInvalidData", message };
+        }
+    };
+    let template = match Template::of(request, turn.now) {
+        Ok(template) => template,
+        Err(error) => {
+            let message = format!("Error generating certificate template: {error}");
+            return Outcome::Failed { reason: "SigningError", message };
+        }
+    };
+    let serial = turn.cluster.random().bytes();
+    match ca.issue(&template, Urls::from(spec), serial) {
+        Ok(signed) => Outcome::Issued(Issued {
+            certificate: Base64Text::encode(signed.bundle.chain.as_bytes()),
+            ca: Base64Text::encode(signed.bundle.ca.unwrap_or_default().as_bytes()),
+        }),
+        Err(error) => {
+            let message = format!("Error signing certificate: {error}");
+            Outcome::Failed { reason: "SigningError", message }
+        }
+    }
+}
+
+/// The certificates and the key of a CA issuer's Secret, and why they are none (`pkg/util/kube/pki.go`).
+pub fn key_pair(secret: &Secret) -> Result<Ca, String> {
+    let filled = |key: &str| {
+        secret.bytes(key).map(|bytes| bytes.expose().as_slice()).ok_or_else(|| {
+            format!("no data for {key:?} in secret '{}/{}'", secret.namespace().unwrap_or_default(), secret.name())
+        })
+    };
+    let key = PrivateKey::from_pem(filled("tls.key")?).map_err(|error| error.to_string())?;
+    let own = Bundle::from_pem(filled("tls.crt")?).map_err(|error| error.to_string())?;
+    let mut certificates: Vec<_> = own.iter().cloned().collect();
+    if let Some(pem) = secret.bytes("ca.crt").filter(|pem| !pem.expose().is_empty()) {
+        let above = Bundle::from_pem(pem.expose()).map_err(|error| error.to_string())?;
+        certificates.push(above.leaf().clone());
+    }
+    let signing = certificates.remove(0);
+    Ok(Ca::new(signing, certificates, key))
+}

@@ -1,0 +1,169 @@
+//! What every signer does with a request before and after it signs (`certificaterequests/sync.go`).
+
+use super::report::report;
+use super::{ca, self_signed};
+use crate::api::{
+    Base64Text, CertificateRequest, ClusterIssuer, Issuer, IssuerConditionType, IssuerSpec, IssuerStatus, Object,
+    RequestConditionType, RequestReason,
+};
+use crate::engine::controller::Controller;
+use crate::engine::event::EventType;
+use crate::engine::turn::Turn;
+use crate::objref::Kind;
+use crate::x509::Bundle;
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Nothing to write: it is not this signer's, or the answer of the world is awaited.
+    Nothing,
+    /// It waits for something that may come.
+    Pending {
+        reason: &'static str,
+        message: String,
+    },
+    /// It has failed for good.
+    Failed {
+        reason: &'static str,
+        message: String,
+    },
+    Denied,
+    Issued(Issued),
+}
+
+/// What an issuer gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Issued {
+    /// The PEM chain, leaf first.
+    pub certificate: Base64Text,
+    pub ca: Base64Text,
+}
+
+/// An issuer of either scope.
+#[derive(Clone, Debug)]
+pub struct IssuerFound {
+    pub spec: IssuerSpec,
+    pub status: IssuerStatus,
+    /// Where it reads its Secrets.
+    pub resource_namespace: String,
+}
+
+/// One look of a signer.
+pub fn sign(turn: &mut Turn, signer: Controller) {
+    let Some(request) = turn.cluster.find::<CertificateRequest>(turn.object()).cloned() else { return };
+    if request.deleting_since().is_some() || request.spec.issuer_ref.is_external() {
+        return;
+    }
+    let outcome = look(turn, signer, &request);
+    report(turn, &request, outcome);
+}
+
+fn look(turn: &mut Turn, signer: Controller, request: &CertificateRequest) -> Outcome {
+    if request.is(RequestConditionType::Denied) {
+        return Outcome::Denied;
+    }
+    if request.is(RequestConditionType::InvalidRequest) {
+        return Outcome::Nothing;
+    }
+    if !request.is(RequestConditionType::Approved) {
+        turn.tell(
+            request,
+            EventType::Normal,
+            "WaitingForApproval",
+            "Not signing CertificateRequest until it is Approved",
+        );
+        return Outcome::Nothing;
+    }
+    if matches!(request.ready_reason(), Some(RequestReason::Failed | RequestReason::Issued)) {
+        return Outcome::Nothing;
+    }
+    let reference = &request.spec.issuer_ref;
+    // Another kind of cert-manager's group is an error in the log and nothing else.
+    let Some(kind) = reference.own_kind() else { return Outcome::Nothing };
+    let Some(issuer) = find_issuer(turn, request, kind) else {
+        let message = format!(
+            "Referenced {:?} not found: {}.cert-manager.io {:?} not found",
+            kind.word(),
+            kind.singular(),
+            reference.name
+        );
+        return Outcome::Pending { reason: "IssuerNotFound", message };
+    };
+    let spec = &issuer.spec;
+    let type_ = match (&spec.acme, &spec.ca, &spec.self_signed, &spec.vault, &spec.venafi) {
+        (Some(_), ..) => Controller::RequestsAcme,
+        (_, Some(_), ..) => Controller::RequestsCa,
+        (_, _, Some(_), ..) => Controller::RequestsSelfSigned,
+        (_, _, _, Some(_), _) => Controller::RequestsVault,
+        (.., Some(_)) => Controller::RequestsVenafi,
+        (None, None, None, None, None) => {
+            let message = format!(
+                "Missing issuer type: no issuer specified for Issuer '{}/{}'",
+                request.namespace().unwrap_or_default(),
+                reference.name
+            );
+            return Outcome::Pending { reason: "IssuerTypeMissing", message };
+        }
+    };
+    if type_ != signer {
+        return Outcome::Nothing;
+    }
+    if !is_ready(&issuer.status) {
+        let message = "Referenced issuer does not have a Ready status condition".to_owned();
+        return Outcome::Pending { reason: "IssuerNotReady", message };
+    }
+    if !request.status.certificate.is_empty() {
+        return Outcome::Nothing;
+    }
+    let outcome = match signer {
+        Controller::RequestsCa => ca::sign(turn, request, &issuer),
+        Controller::RequestsSelfSigned => self_signed::sign(turn, request, &issuer),
+        // The signers of the other types ask servers; the other controllers sign nothing.
+        Controller::RequestsAcme
+        | Controller::RequestsVault
+        | Controller::RequestsVenafi
+        | Controller::Trigger
+        | Controller::KeyManager
+        | Controller::RequestManager
+        | Controller::Issuing
+        | Controller::Readiness
+        | Controller::RevisionManager
+        | Controller::Approver
+        | Controller::Orders
+        | Controller::Challenges
+        | Controller::Issuers
+        | Controller::ClusterIssuers
+        | Controller::IngressShim
+        | Controller::GatewayShim => Outcome::Nothing,
+    };
+    checked(outcome, signer)
+}
+
+/// What an issuer gives must decode.
+fn checked(outcome: Outcome, signer: Controller) -> Outcome {
+    let Outcome::Issued(issued) = &outcome else { return outcome };
+    let Err(error) = Bundle::from_pem(&issued.certificate.decode().unwrap_or_default()) else { return outcome };
+    let hint = if signer == Controller::RequestsCa {
+        ": with CA issuers, ensure the Certificate's secretName is different from the CA issuer's secretName to avoid \
+         overwriting the CA secret"
+    } else {
+        ""
+    };
+    Outcome::Failed { reason: "DecodeError", message: format!("Failed to decode returned certificate{hint}: {error}") }
+}
+
+fn is_ready(status: &IssuerStatus) -> bool {
+    status.conditions.iter().any(|condition| condition.type_ == IssuerConditionType::Ready && condition.is_true())
+}
+
+fn find_issuer(turn: &Turn, request: &CertificateRequest, kind: Kind) -> Option<IssuerFound> {
+    let name = &request.spec.issuer_ref.name;
+    if kind == Kind::ClusterIssuer {
+        let issuer = turn.cluster.get::<ClusterIssuer>(None, name)?;
+        let resource_namespace = turn.flags.cluster_resource_namespace.clone();
+        return Some(IssuerFound { spec: issuer.spec.clone(), status: issuer.status.clone(), resource_namespace });
+    }
+    let issuer = turn.cluster.get::<Issuer>(request.namespace(), name)?;
+    let resource_namespace = request.namespace().unwrap_or_default().to_owned();
+    Some(IssuerFound { spec: issuer.spec.clone(), status: issuer.status.clone(), resource_namespace })
+}

@@ -1,0 +1,73 @@
+//! One controller's look at one object: what it sees, and what it may do.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::cluster::{AlreadyExists, Cluster};
+use super::event::{EventType, Events, Told};
+use super::flags::Flags;
+use super::queue::{Item, Queue};
+use crate::api::Object;
+use crate::objref::ObjRef;
+
+/// Why a controller will look again with back-off; cert-manager writes such errors to its log only.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Trouble(pub String);
+
+impl From<AlreadyExists> for Trouble {
+    fn from(error: AlreadyExists) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// How a look ends.
+pub type Looked = Result<(), Trouble>;
+
+/// What a controller has in hand.
+pub struct Turn<'e> {
+    pub now: Timestamp,
+    pub flags: &'e Flags,
+    pub cluster: &'e mut Cluster,
+    pub(super) item: &'e Item,
+    pub(super) queue: &'e mut Queue,
+    pub(super) events: &'e mut Events,
+}
+
+impl Turn<'_> {
+    /// Who looks.
+    pub fn controller(&self) -> super::controller::Controller {
+        self.item.0
+    }
+
+    /// The object that is looked at.
+    pub fn object(&self) -> &ObjRef {
+        &self.item.1
+    }
+
+    /// The time, as objects hold it.
+    pub fn stamp(&self) -> Time {
+        self.cluster.stamp()
+    }
+
+    /// Leaves an Event on an object.
+    pub fn tell<T: Object>(&mut self, object: &T, type_: EventType, reason: &str, message: impl Into<String>) {
+        self.events.tell(Told {
+            about: object.objref(),
+            uid: object.uid().unwrap_or_default().to_owned(),
+            type_,
+            reason: reason.to_owned(),
+            message: message.into(),
+            controller: self.item.0,
+            first: self.now,
+            last: self.now,
+            count: 1,
+        });
+    }
+
+    /// Looks at the same object again after a while, in place of the time asked for before.
+    pub fn again_in(&mut self, wait: SignedDuration) {
+        let at = self.now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        self.queue.schedule(self.item.clone(), at);
+    }
+}
