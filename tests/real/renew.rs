@@ -147,8 +147,11 @@ fn an_issuance_that_runs_already_can_be_waited_for() {
     place.cert(&["renew", "web"]).expect_code(0);
     let output = place.cert(&["renew", "web", "--wait", "--timeout", "2s"]).expect_code(1);
     output.complains("timed out waiting for the condition on certificates/web");
+    // It must have seen the issuance before that goes on, or it would start another one.
+    let waiting = lab.cert_running(&["renew", "web", "-n", "renew-running", "--wait", "--timeout", "50s"]);
+    waiting.complaint("is being issued already", Duration::from_secs(20));
     lab.controllers_without(&[]);
-    place.cert(&["renew", "web", "--wait", "--timeout", "50s"]).expect_code(0);
+    waiting.output(Duration::from_mins(1)).expect_code(0);
     assert_eq!(revision(&place, "web"), 2);
 }
 

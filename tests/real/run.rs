@@ -1,12 +1,15 @@
 //! A program that runs: what it printed, line by line and in the end, and never longer than it may.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::lab::wait_for;
 
 /// What a program left behind.
 #[derive(Debug)]
@@ -62,7 +65,8 @@ pub struct Running {
     lines: Receiver<String>,
     /// Lines of standard output that were seen.
     pub seen: Vec<String>,
-    stderr: Option<JoinHandle<String>>,
+    complaints: Arc<Mutex<String>>,
+    stderr: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -86,13 +90,17 @@ impl Running {
                 }
             }
         });
-        let mut pipe = child.stderr.take().unwrap();
+        let mut pipe = BufReader::new(child.stderr.take().unwrap());
+        let complaints = Arc::new(Mutex::new(String::new()));
+        let said = Arc::clone(&complaints);
         let stderr = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ = pipe.read_to_end(&mut text);
-            String::from_utf8_lossy(&text).into_owned()
+            let mut line = Vec::new();
+            while pipe.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+                said.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
         });
-        Self { child, lines, seen: Vec::new(), stderr: Some(stderr) }
+        Self { child, lines, seen: Vec::new(), complaints, stderr: Some(stderr) }
     }
 
     /// Waits for a line of standard output that fits and returns it. Lines before it are kept in `seen`.
@@ -116,6 +124,13 @@ impl Running {
                 }
             }
         }
+    }
+
+    /// Waits until a text stands on standard error.
+    #[track_caller]
+    pub fn complaint(&self, text: &str, deadline: Duration) {
+        let said = || self.complaints.lock().unwrap().contains(text).then_some(());
+        wait_for(&format!("{text:?} on standard error"), deadline, said);
     }
 
     /// Sends it Ctrl-C's signal.
@@ -146,7 +161,10 @@ impl Running {
     }
 
     fn errors(&mut self) -> String {
-        self.stderr.take().map(|thread| thread.join().unwrap_or_default()).unwrap_or_default()
+        if let Some(thread) = self.stderr.take() {
+            let _ = thread.join();
+        }
+        self.complaints.lock().unwrap().clone()
     }
 }
 
