@@ -7,14 +7,14 @@ use crate::rule::{REGISTRY, by_id};
 
 pub fn run(args: &ExplainArgs, context: &mut Context) -> Result<Exit, Failure> {
     let text = match (&args.rule, args.output) {
-        (None, ExplainOutput::Text) => rules::list(REGISTRY),
+        (None, ExplainOutput::Text) => rules::list(REGISTRY, &context.style),
         (None, ExplainOutput::Json) => rules::list_json(REGISTRY),
         (Some(id), output) => {
             // Ids are in lower case.
             let lower = id.to_ascii_lowercase();
             let rule = by_id(&lower).ok_or_else(|| Failure::UnknownRule { id: id.clone(), near: near(&lower) })?;
             match output {
-                ExplainOutput::Text => rules::page(rule, &context.program),
+                ExplainOutput::Text => rules::page(rule, &context.program, &context.style),
                 ExplainOutput::Json => rules::page_json(rule),
             }
         }

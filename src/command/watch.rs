@@ -16,6 +16,7 @@ use crate::api::Certificate;
 use crate::chain::Chain;
 use crate::cli::StatusArgs;
 use crate::cli::target::Named;
+use crate::fact::Fact;
 use crate::facts::Facts;
 use crate::inventory::{Inventory, Objects};
 use crate::objref::{Kind, ObjRef};
@@ -52,8 +53,17 @@ fn table(args: &StatusArgs, context: &mut Context) -> Result<Exit, Failure> {
         while let Some(event) = events.next().await {
             let now = context.now();
             let object = match event.map_err(|error| watch_failure(&session, error))? {
-                // A row that is gone has nothing left to show.
-                Event::Init | Event::Delete(_) => continue,
+                Event::Init => continue,
+                Event::Delete(object) => {
+                    let meta = object.metadata;
+                    let key = (meta.namespace.unwrap_or_default(), meta.name.unwrap_or_default());
+                    if let Some(row) = shown.remove(&key) {
+                        let last = Row { stage: "deleted", ..row };
+                        let columns = Columns { headers: false, ..columns(args) };
+                        context.write(&certificates(&[last], columns, now, &context.style))?;
+                    }
+                    continue;
+                }
                 Event::InitDone => {
                     let mut rows = std::mem::take(&mut first);
                     choice.sort(&mut rows);
@@ -106,7 +116,7 @@ fn chain(named: &Named, context: &mut Context) -> Result<Exit, Failure> {
             let fresh = Lines::of(&shown);
             match &known {
                 None => context.write(&tree::text(&shown, &context.style))?,
-                Some(known) => context.write(&fresh.changes_since(known, now))?,
+                Some(known) => context.write(&fresh.changes_since(known, &inventory, now))?,
             }
             known = Some(fresh);
             // Objects that do not exist yet are watched too: their names are computed.
@@ -129,29 +139,43 @@ fn is_in_chain(kind: Kind) -> bool {
 }
 
 /// What is shown of each object, in order of the tree.
-struct Lines(Vec<(String, String)>);
+struct Lines(Vec<Line>);
+
+#[derive(PartialEq)]
+struct Line {
+    title: String,
+    text: String,
+    object: Option<ObjRef>,
+}
 
 impl Lines {
     fn of(shown: &Tree) -> Self {
-        let mut lines = vec![("stage".to_owned(), format!("{} ({})", shown.stage.words(), shown.stage.id()))];
+        let stage = format!("{} ({})", shown.stage.words(), shown.stage.id());
+        let mut lines = vec![Line { title: "stage".to_owned(), text: stage, object: None }];
         let mut open = vec![&shown.root];
         while let Some(node) = open.pop() {
             let words = node.details.iter().find(|detail| detail.label == "reason").map(|detail| detail.text.as_str());
             let text = [Some(node.state.as_str()), words].into_iter().flatten().collect::<Vec<_>>().join(": ");
-            lines.push((node.title.clone(), text));
+            lines.push(Line { title: node.title.clone(), text, object: node.object.clone() });
             open.extend(node.children.iter().rev());
         }
         Self(lines)
     }
 
-    fn changes_since(&self, known: &Self, now: Timestamp) -> String {
-        let changed = self.0.iter().filter(|line| !known.0.contains(line));
-        let gone = known.0.iter().filter(|(title, _)| !self.0.iter().any(|(other, _)| other == title));
+    /// A line for each change. Of what is no longer part of the chain it is said only if it was looked for and is
+    /// not there any more.
+    fn changes_since(&self, known: &Self, inventory: &Inventory, now: Timestamp) -> String {
         let at = now.strftime("%H:%M:%SZ");
-        let line = |title: &str, text: &str| {
+        let said = |title: &str, text: &str| {
             format!("{at}  {}  {}\n", crate::render::escape::line(title), crate::render::escape::line(text))
         };
-        let changed = changed.map(|(title, text)| line(title, text));
-        changed.chain(gone.map(|(title, _)| line(title, "gone"))).collect()
+        let changed = self.0.iter().filter(|line| !known.0.contains(line)).map(|line| said(&line.title, &line.text));
+        let left = known.0.iter().filter(|line| !self.0.iter().any(|other| other.title == line.title));
+        let is_deleted = |object: &ObjRef| {
+            let fact: Fact<()> = inventory.missing(object.kind, object.namespace.as_deref(), Some(&object.name));
+            fact.is_absent()
+        };
+        let deleted = left.filter(|line| line.object.as_ref().is_some_and(is_deleted));
+        changed.chain(deleted.map(|line| said(&line.title, "deleted"))).collect()
     }
 }

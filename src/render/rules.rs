@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::prose;
+use super::style::Style;
 use crate::rule::Rule;
 
-/// One line a rule, by family.
-pub fn list(rules: &[&Rule]) -> String {
+/// One entry a rule, by family.
+pub fn list(rules: &[&Rule], style: &Style) -> String {
     let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
     let mut out = String::new();
     let mut family = None;
@@ -17,17 +19,39 @@ pub fn list(rules: &[&Rule]) -> String {
             out.push_str(&format!("{}:\n", rule.family.id()));
             family = Some(rule.family);
         }
-        out.push_str(&format!("  {:width$}  {}\n", rule.id, rule.summary));
+        let lead = format!("{:width$}  ", rule.id);
+        // Beside the longest ids a narrow terminal leaves no room: then the summary hangs under the id.
+        let hanging = if 2 * (width + 4) <= style.width { width + 4 } else { 6 };
+        prose::hang(&mut out, &lead, rule.summary, 2, hanging, style.width);
     }
     out
 }
 
-/// The page of one rule, as it stands in the docs.
-pub fn page(rule: &Rule, program: &str) -> String {
+/// The page of one rule, as it stands in the docs, wrapped.
+pub fn page(rule: &Rule, program: &str, style: &Style) -> String {
     let head = format!("{}, {}, {}, since {}\n\n", rule.family.id(), rule.nature.id(), rule.severity.id(), rule.since);
     let (title, body) = rule.doc.split_once('\n').unwrap_or((rule.doc, ""));
     let text = format!("{title}\n{head}{}", body.trim_start());
-    if program == "kubectl cert" { text } else { text.replace("kubectl cert ", &format!("{program} ")) }
+    let text = if program == "kubectl cert" { text } else { text.replace("kubectl cert ", &format!("{program} ")) };
+    wrapped(&text, style.width)
+}
+
+/// Wraps sentences and list items of a page. Code and tables are pasted or line up: they stay as they are.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut in_code = false;
+    for line in text.lines() {
+        let is_fence = line.trim_start().starts_with("```");
+        in_code ^= is_fence;
+        let indent = line.len() - line.trim_start().len();
+        let is_fixed = in_code || is_fence || line.starts_with('|') || line.starts_with('#') || line.is_empty();
+        match line.trim_start().strip_prefix("- ") {
+            _ if is_fixed => out.push_str(&format!("{line}\n")),
+            Some(item) => prose::hang(&mut out, "- ", item, indent, indent + 2, width),
+            None => prose::wrap(&mut out, line, indent, width),
+        }
+    }
+    out
 }
 
 #[derive(Serialize)]
@@ -70,4 +94,17 @@ pub fn list_json(rules: &[&Rule]) -> String {
 /// One rule with its page.
 pub fn page_json(rule: &Rule) -> String {
     super::json::text(&Page { doc: Some(rule.doc), ..Page::of(rule) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_and_items_are_wrapped_and_code_is_not() {
+        let page = "# a-rule-id-that-is-long\n\nOne two three four.\n- five six seven\n\n```sh\nkubectl get certificate web\n```\n";
+        let expected = "# a-rule-id-that-is-long\n\nOne two three\nfour.\n- five six\n  seven\n\n```sh\nkubectl get certificate \
+                        web\n```\n";
+        assert_eq!(wrapped(page, 13), expected);
+    }
 }

@@ -7,8 +7,10 @@ use crate::env::Env;
 /// What a renderer may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Columns for prose; tables may run over.
+    /// Columns for prose.
     pub width: usize,
+    /// Columns for tables: those of the terminal or of `COLUMNS`. Without either, as in a pipe, tables are whole.
+    pub columns: Option<usize>,
     pub colour: bool,
     /// Whether signs beyond ASCII may be used.
     pub unicode: bool,
@@ -36,7 +38,7 @@ pub enum Tint {
 
 impl Style {
     /// No colour, 80 columns: what a pipe gets.
-    pub const PLAIN: Self = Self { width: 80, colour: false, unicode: true };
+    pub const PLAIN: Self = Self { width: 80, columns: None, colour: false, unicode: true };
 
     /// Decides for one stream: `--color`, `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb`, `CLICOLOR=0`, terminal; the
     /// first that speaks wins.
@@ -56,7 +58,7 @@ impl Style {
             locale.contains("utf-8") || locale.contains("utf8")
         });
         let columns = columns.or_else(|| env.get("COLUMNS").and_then(|value| value.parse().ok()));
-        Self { width: prose_width(columns), colour, unicode }
+        Self { width: prose_width(columns), columns, colour, unicode }
     }
 
     /// `text` in the colour of its meaning, or as it is.

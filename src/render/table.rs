@@ -22,17 +22,27 @@ pub struct Columns {
     pub headers: bool,
 }
 
+/// The least width of a column, and the space behind it, as kubectl has them.
+const LEAST: usize = 6;
+const SPACE: usize = 3;
+
 /// The rows in the order given; nothing at all where there are none.
 pub fn certificates(rows: &[Row], columns: Columns, now: Timestamp, style: &Style) -> String {
     if rows.is_empty() {
         return String::new();
     }
+    let headers = headers(columns);
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(row, columns, now)).collect();
+    let kept = match style.columns.filter(|_| !columns.wide && !columns.labels) {
+        Some(limit) => fitting(&headers, &cells, limit),
+        None => (0..headers.len()).collect(),
+    };
     let mut table = empty_table();
     if columns.headers {
-        table.add_row(headers(columns));
+        table.add_row(kept.iter().map(|column| headers[*column]));
     }
-    for row in rows {
-        table.add_row(cells(row, columns, now));
+    for row in &cells {
+        table.add_row(kept.iter().map(|column| &row[*column]));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 3));
@@ -55,6 +65,26 @@ pub fn certificates(rows: &[Row], columns: Columns, now: Timestamp, style: &Styl
         out.push('\n');
     }
     out
+}
+
+/// The columns that fit a terminal: where they do not all, the ones go that are missed least, and a row never wraps.
+/// `-o wide` has them all.
+fn fitting(headers: &[&str], rows: &[Vec<String>], limit: usize) -> Vec<usize> {
+    const DISPENSABLE: [&str; 3] = ["AGE", "RENEWS", "ISSUER"];
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([headers[column].len(), LEAST]).max().unwrap_or(LEAST)
+    };
+    let mut kept: Vec<usize> = (0..headers.len()).collect();
+    for header in DISPENSABLE {
+        // The last column needs no space behind it.
+        let needed: usize = kept.iter().map(|column| width(*column) + SPACE).sum();
+        if needed <= limit + SPACE {
+            break;
+        }
+        kept.retain(|column| headers[*column] != header);
+    }
+    kept
 }
 
 fn empty_table() -> Table {
@@ -132,5 +162,24 @@ fn tint(urgency: Urgency) -> Option<Tint> {
         Urgency::NotReady | Urgency::RenewalFailed => Some(Tint::Warn),
         Urgency::Issuing | Urgency::RenewalDue => Some(Tint::Busy),
         Urgency::Quiet => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_loses_columns_and_never_a_name() {
+        let headers = ["NAMESPACE", "NAME", "READY", "STAGE", "ISSUER", "EXPIRES", "RENEWS", "AGE"];
+        let row = ["shop", "web", "True", "settled", "clusterissuer/letsencrypt", "in 60d", "in 30d", "30d"];
+        let rows = vec![row.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>()];
+        let shown = |limit| -> String {
+            fitting(&headers, &rows, limit).into_iter().map(|column| headers[column].chars().next().unwrap()).collect()
+        };
+        // Widths are 9, 6, 6, 7, 25, 7, 6 and 6, with 3 in between: 93.
+        assert_eq!((shown(93).as_str(), shown(92).as_str()), ("NNRSIERA", "NNRSIER"));
+        assert_eq!((shown(84).as_str(), shown(83).as_str()), ("NNRSIER", "NNRSIE"));
+        assert_eq!((shown(75).as_str(), shown(74).as_str(), shown(10).as_str()), ("NNRSIE", "NNRSE", "NNRSE"));
     }
 }

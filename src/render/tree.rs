@@ -28,10 +28,8 @@ pub fn text(tree: &Tree, style: &Style) -> String {
 }
 
 fn node(out: &mut String, node: &Node, now: Timestamp, lead: &str, under: &str, style: &Style) {
-    let mark = style.tint(tint(node.tone), mark(node.tone, style));
-    let title = style.tint(Tint::Strong, &escape::line(&node.title));
-    out.push_str(&format!("{lead}{mark} {title}  {}\n", escape::line(&node.state)));
     let below = if node.children.is_empty() { " " } else { branch(style).down };
+    head(out, node, lead, &format!("{under}{below}   "), style);
     let width = node.details.iter().map(|detail| detail.label.chars().count()).max().unwrap_or(0);
     for detail in &node.details {
         self::detail(out, detail, now, &format!("{under}{below}   "), width, style);
@@ -41,6 +39,24 @@ fn node(out: &mut String, node: &Node, now: Timestamp, lead: &str, under: &str, 
         let is_last = index + 1 == node.children.len();
         let (elbow, down) = if is_last { (branch.last, "   ") } else { (branch.more, branch.down_wide) };
         self::node(out, child, now, &format!("{under}{elbow}"), &format!("{under}{down}"), style);
+    }
+}
+
+/// The line of an object; a state that does not fit beside the title hangs under it.
+fn head(out: &mut String, node: &Node, lead: &str, under: &str, style: &Style) {
+    let (title, state) = (escape::line(&node.title), escape::line(&node.state));
+    let mark = mark(node.tone, style);
+    let used = [lead, mark, &title].iter().map(|part| part.chars().count()).sum::<usize>() + " ".len() + "  ".len();
+    let shown = format!("{lead}{} {}", style.tint(tint(node.tone), mark), style.tint(Tint::Strong, &title));
+    if used + state.chars().count() <= style.width {
+        out.push_str(&format!("{shown}  {state}\n"));
+        return;
+    }
+    out.push_str(&format!("{shown}\n"));
+    let mut lines = String::new();
+    prose::wrap(&mut lines, &state, 0, style.width.saturating_sub(under.chars().count()).max(24));
+    for line in lines.lines() {
+        out.push_str(&format!("{under}{line}\n"));
     }
 }
 

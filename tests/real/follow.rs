@@ -86,3 +86,22 @@ fn the_table_is_followed_row_by_row() {
     let output = watch.output(Duration::from_secs(10));
     assert_eq!(output.code, 130, "{output}");
 }
+
+#[test]
+fn a_deleted_certificate_is_told_in_table_and_tree() {
+    let lab = Lab::shared();
+    let place = lab.place("follow-deleted");
+    place.certificate("web", "follow-deleted.example.com", "lab-ca");
+    place.until("web", "Ready", "True");
+    let mut table = lab.cert_running(&["status", "-w", "-n", "follow-deleted"]);
+    table.line("the row", Duration::from_secs(20), |line| line.starts_with("web "));
+    let mut tree = lab.cert_running(&["status", "-w", "web", "-n", "follow-deleted"]);
+    tree.line("the tree", Duration::from_secs(20), |line| line.contains("Secret web-tls"));
+    place.kubectl(&["delete", "certificate", "web"]);
+    table.line("the end of the row", Duration::from_secs(20), |line| {
+        line.starts_with("web ") && line.contains(" deleted ")
+    });
+    tree.line("the end of the Certificate", Duration::from_secs(20), |line| {
+        line.ends_with("Certificate web  does not exist")
+    });
+}
