@@ -147,8 +147,12 @@ fn finding_in_full(out: &mut String, finding: &Finding, headline: &str, style: &
         Nature::Symptom => "Symptom",
         Nature::Risk => "Risk",
     };
-    out.push_str(&style.tint(tint, &format!("{nature}: {}", finding.rule.id)));
-    out.push_str(&format!(" ({}, {})\n", finding.rule.severity.id(), escape::line(&finding.object.to_string())));
+    let name = format!("{nature}: {}", finding.rule.id);
+    let whole = format!("{name} ({}, {})", finding.rule.severity.id(), escape::line(&finding.object.to_string()));
+    let mut head = String::new();
+    prose::wrap(&mut head, &whole, 0, style.width);
+    // Coloured after the wrapping, which would count escape codes.
+    out.push_str(&head.replacen(&name, &style.tint(tint, &name), 1));
     // The headline has said it already.
     if finding.summary != headline {
         prose::wrap(out, &escape::line(&finding.summary), 2, style.width);
