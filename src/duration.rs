@@ -10,12 +10,27 @@ use thiserror::Error;
 /// Why a text is not a Go duration; the wording is that of Go's `time.ParseDuration`.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ParseDurationError {
-    #[error("time: invalid duration {0:?}")]
+    #[error("time: invalid duration {}", quote(.0))]
     Invalid(String),
-    #[error("time: missing unit in duration {0:?}")]
+    #[error("time: missing unit in duration {}", quote(.0))]
     MissingUnit(String),
-    #[error("time: unknown unit {unit:?} in duration {text:?}")]
+    #[error("time: unknown unit {} in duration {}", quote(.unit), quote(.text))]
     UnknownUnit { unit: String, text: String },
+}
+
+/// A text as Go's package `time` quotes it: what is not printable ASCII byte by byte.
+fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        // Writing to a text cannot fail.
+        let _ = match byte {
+            b'"' | b'\\' => write!(out, "\\{}", char::from(byte)),
+            b' '..0x80 => write!(out, "{}", char::from(byte)),
+            0..b' ' | 0x80.. => write!(out, "\\x{byte:02x}"),
+        };
+    }
+    out.push('"');
+    out
 }
 
 const SECOND: u64 = 1_000_000_000;
@@ -245,6 +260,7 @@ mod tests {
             ("9223372036854775808ns", r#"time: invalid duration "9223372036854775808ns""#),
             ("9223372036s1000000000ns", r#"time: invalid duration "9223372036s1000000000ns""#),
             ("3000000h", r#"time: invalid duration "3000000h""#),
+            ("é\"\\\n\u{7f}1h", "time: invalid duration \"\\xc3\\xa9\\\"\\\\\\x0a\u{7f}1h\""),
         ] {
             assert_eq!(parse_go(text).unwrap_err().to_string(), message, "{text}");
         }
