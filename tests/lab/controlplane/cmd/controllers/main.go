@@ -71,6 +71,9 @@ func main() {
 		gates      = flag.String("feature-gates", "", "cert-manager feature gates, NAME=bool,...")
 		gatewayAPI = flag.Bool("enable-gateway-api", true, "run the Gateway shim and the HTTPRoute solver")
 		listeners  = flag.Bool("enable-gateway-api-listenerset", false, "run the ListenerSet shim (wants the ListenerSets gate)")
+		protocols  = flag.String("gateway-api-extra-protocols", "", "listener protocols that get Certificates beside HTTPS and TLS")
+		auto       = flag.String("auto-certificate-annotations", "kubernetes.io/tls-acme", "annotations that ask for the default issuer")
+		extra      = flag.String("extra-certificate-annotations", "", "annotations that go from an Ingress to its Certificates")
 		workers    = flag.Int("workers", 5, "workers of each controller")
 		verbosity  = flag.Int("v", 2, "log verbosity")
 	)
@@ -81,6 +84,9 @@ func main() {
 	flag.DurationVar(&opts.CertificateRequestMinimumBackoffDuration, "min-backoff", time.Hour, "first back-off after a failed request")
 	flag.DurationVar(&opts.CertificateRequestMaximumBackoffDuration, "max-backoff", 32*time.Hour, "longest back-off after failed requests")
 	flag.IntVar(&opts.MaxConcurrentChallenges, "max-concurrent-challenges", 60, "challenges processed at once")
+	flag.StringVar(&opts.DefaultIssuerName, "default-issuer-name", "", "issuer where annotations ask for the default one")
+	flag.StringVar(&opts.DefaultIssuerKind, "default-issuer-kind", "Issuer", "kind of that issuer")
+	flag.StringVar(&opts.DefaultIssuerGroup, "default-issuer-group", "cert-manager.io", "group of that issuer, and of one that is named")
 	flag.BoolVar(&opts.EnableOwnerRef, "enable-certificate-owner-ref", false, "make the Certificate the owner of its Secret")
 	flag.Parse()
 
@@ -88,6 +94,8 @@ func main() {
 	opts.DNS01Nameservers = list(*dns01DNS)
 	opts.DNS01CheckAuthoritative = !*recursive
 	opts.EnableGatewayAPI, opts.EnableGatewayAPIListenerSet = *gatewayAPI, *listeners
+	opts.GatewayAPIExtraProtocols = sets.New(list(*protocols)...)
+	opts.DefaultAutoCertificateAnnotations, opts.ExtraCertificateAnnotations = list(*auto), list(*extra)
 	setDefaults(&opts)
 
 	if err := run(opts, *names, *gates, *workers, *verbosity); err != nil {
@@ -102,9 +110,6 @@ func setDefaults(opts *controller.ContextOptions) {
 	opts.KubernetesAPIQPS, opts.KubernetesAPIBurst = 20, 50
 	opts.ClusterIssuerAmbientCredentials = true
 	opts.CopiedAnnotationPrefixes = []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"}
-	opts.DefaultIssuerKind, opts.DefaultIssuerGroup = "Issuer", "cert-manager.io"
-	opts.DefaultAutoCertificateAnnotations = []string{"kubernetes.io/tls-acme"}
-	opts.GatewayAPIExtraProtocols = sets.New[string]()
 	opts.HTTP01SolverImage = "quay.io/jetstack/cert-manager-acmesolver:" + util.AppVersion
 	opts.HTTP01SolverResourceRequestCPU = resource.MustParse("10m")
 	opts.HTTP01SolverResourceRequestMemory = resource.MustParse("64Mi")
