@@ -17,6 +17,7 @@ mod queue;
 pub mod random;
 pub mod renewal;
 mod requests;
+pub mod shim;
 pub mod solver;
 pub mod stage;
 mod turn;
