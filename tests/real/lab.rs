@@ -144,7 +144,12 @@ impl Lab {
 
     /// What kubectl prints; it must succeed.
     pub fn kubectl(&self, args: &[&str]) -> String {
-        let output = self.kubectl_with(args, "");
+        self.kubectl_stdin(args, "")
+    }
+
+    /// The same, with something to read.
+    pub fn kubectl_stdin(&self, args: &[&str], stdin: &str) -> String {
+        let output = self.kubectl_with(args, stdin);
         assert_eq!(output.code, 0, "kubectl {args:?}: {}", output.stderr);
         output.stdout
     }

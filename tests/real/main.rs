@@ -7,9 +7,14 @@
 mod agreement;
 mod connection;
 mod diagnosis;
+#[path = "../differential/mod.rs"]
+mod differential;
 mod follow;
 mod lab;
 mod rbac;
 mod renew;
 mod run;
+mod shims;
 mod stages;
+
+use differential::is_set;

@@ -10,6 +10,8 @@ mod connect_session;
 mod connect_trouble;
 mod connect_world;
 mod dependencies;
+#[path = "../differential/mod.rs"]
+mod differential;
 mod fixes;
 mod layers;
 mod live_cases;
@@ -17,10 +19,7 @@ mod outputs;
 mod permissions;
 mod rule_docs;
 mod scripted;
+mod shims;
 mod sources;
 
-/// Whether a variable is set. `UPDATE=1` asks for generated files to be written anew.
-#[expect(clippy::disallowed_methods, reason = "the environment is how a test is told what to do")]
-fn is_set(variable: &str) -> bool {
-    std::env::var_os(variable).is_some()
-}
+use differential::is_set;
