@@ -10,6 +10,8 @@ mod revision_manager;
 mod secret;
 mod trigger;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+
 pub(super) use issuing::issuing;
 pub(super) use key_manager::key_manager;
 pub(super) use readiness::readiness;
@@ -20,9 +22,8 @@ pub(super) use trigger::trigger;
 use super::condition;
 use super::turn::Turn;
 use crate::api::{
-    Certificate, CertificateConditionType, CertificateReason, CertificateRequest, ConditionStatus, Object, annotation,
+    Certificate, CertificateConditionType, CertificateReason, CertificateRequest, ConditionStatus, Object,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 
 /// The Certificate that is looked at, unless it is gone or going.
 fn certificate(turn: &Turn) -> Option<Certificate> {
@@ -42,11 +43,6 @@ fn owned_requests<'t>(turn: &'t Turn, certificate: &'t Certificate) -> impl Iter
 /// The revision that the next issuance will have.
 fn next_revision(certificate: &Certificate) -> i64 {
     certificate.status.revision.unwrap_or(0) + 1
-}
-
-/// The revision of a request as it is compared: only a decimal number counts.
-fn has_revision(request: &CertificateRequest, revision: i64) -> bool {
-    request.annotation(annotation::CERTIFICATE_REVISION).and_then(|text| text.parse().ok()) == Some(revision)
 }
 
 /// `metav1.NewControllerRef`.

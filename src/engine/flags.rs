@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
-
 use super::backoff::BackOff;
 use super::controller::Controller;
 use crate::api::CertificateRequestSpec;
@@ -21,14 +19,6 @@ pub struct Flags {
     pub certificate_owner_ref: bool,
     /// `--copied-annotation-prefixes`; a leading `-` leaves out.
     pub copied_annotation_prefixes: Vec<String>,
-    /// `--max-concurrent-challenges`.
-    pub max_concurrent_challenges: usize,
-    /// `--dns01-check-retry-period`, which HTTP-01 goes by too.
-    pub check_retry_period: SignedDuration,
-    /// Gate `ACMEUseARI`.
-    pub use_ari: bool,
-    /// `--enable-gateway-api`.
-    pub gateway_api: bool,
 }
 
 impl Default for Flags {
@@ -42,10 +32,6 @@ impl Default for Flags {
             copied_annotation_prefixes: ["*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"]
                 .map(str::to_owned)
                 .to_vec(),
-            max_concurrent_challenges: 60,
-            check_retry_period: SignedDuration::from_secs(10),
-            use_ari: false,
-            gateway_api: false,
         }
     }
 }

@@ -14,7 +14,11 @@ fn start() -> Timestamp {
 
 /// An engine with the objects of a YAML text put there.
 fn engine(yaml: &str) -> Engine {
-    let mut engine = Engine::new(start(), 1, Flags::default());
+    seeded(1, yaml)
+}
+
+fn seeded(seed: u64, yaml: &str) -> Engine {
+    let mut engine = Engine::new(start(), seed, Flags::default());
     let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(yaml).unwrap();
     for document in documents {
         let kind = document["kind"].as_str().unwrap().to_owned();
@@ -148,17 +152,7 @@ fn an_issuance_that_cannot_begin_waits_without_end() {
 
 #[test]
 fn the_same_seed_takes_the_same_steps() {
-    let trace = |seed| {
-        let mut engine = Engine::new(start(), seed, Flags::default());
-        for document in serde_saphyr::from_multiple::<serde_json::Value>(SELF_SIGNED).unwrap() {
-            if document["kind"] == "Issuer" {
-                engine.cluster().adopt::<Issuer>(serde_json::from_value(document).unwrap());
-            } else {
-                engine.cluster().adopt::<Certificate>(serde_json::from_value(document).unwrap());
-            }
-        }
-        run(&mut engine, start())
-    };
+    let trace = |seed| run(&mut seeded(seed, SELF_SIGNED), start());
     assert_eq!(trace(3), trace(3));
     assert_ne!(trace(3), trace(4));
 }

@@ -1,7 +1,7 @@
 //! What the policies look at (`internal/controller/certificates/policies/gatherer.go`).
 
 use super::policy::Input;
-use super::{has_revision, next_revision, owned_requests};
+use super::{next_revision, owned_requests};
 use crate::api::{Certificate, CertificateRequest, Secret};
 use crate::engine::turn::{Trouble, Turn};
 
@@ -28,7 +28,7 @@ fn one<'t>(
     which: &str,
     revision: i64,
 ) -> Result<Option<&'t CertificateRequest>, Trouble> {
-    let mut found = owned_requests(turn, certificate).filter(|request| has_revision(request, revision));
+    let mut found = owned_requests(turn, certificate).filter(|request| request.revision() == Some(revision));
     let first = found.next();
     if found.next().is_some() {
         return Err(Trouble(format!(

@@ -2,7 +2,7 @@
 
 use super::policy;
 use super::secret::{self, Issued};
-use super::{certificate, has_revision, is_issuing, next_revision, owned_requests, set_condition};
+use super::{certificate, is_issuing, next_revision, owned_requests, set_condition};
 use crate::api::certificate::CertificateConditionType;
 use crate::api::{
     Certificate, CertificateReason, CertificateRequest, ConditionStatus, Object, RequestConditionType, RequestReason,
@@ -54,7 +54,7 @@ pub fn issuing(turn: &mut Turn) -> Looked {
 
 /// The request of a revision; `None` also if there are several, which the request manager has to sort out.
 fn only_request<'t>(turn: &'t Turn, certificate: &'t Certificate, revision: i64) -> Option<&'t CertificateRequest> {
-    let mut found = owned_requests(turn, certificate).filter(|request| has_revision(request, revision));
+    let mut found = owned_requests(turn, certificate).filter(|request| request.revision() == Some(revision));
     found.next().filter(|_| found.next().is_none())
 }
 

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::{Certificate, CertificateReason, CertificateRequest, Object, RenewalPolicy, Secret, annotation};
+use crate::api::{Certificate, CertificateReason, CertificateRequest, Object, Secret, annotation};
 use crate::engine::renewal;
 use crate::pki::matches::{key_matches_spec, leaf_matches_spec, request_matches_spec};
 use crate::x509::{Bundle, PublicKey, Request};
@@ -170,18 +170,14 @@ fn same_request(input: &Input, stored: &Stored) -> Verdict {
 
 fn near_end(input: &Input, stored: &Stored) -> Verdict {
     let certificate = input.certificate;
-    if certificate.spec.renewal.as_ref().and_then(|renewal| renewal.policy.as_ref()) == Some(&RenewalPolicy::Disabled) {
+    let leaf = stored.bundle.leaf();
+    // `None` is never.
+    let due = renewal::of_spec(leaf.not_before, leaf.not_after, &certificate.spec);
+    if due.is_none_or(|due| due > input.now) {
         return Ok(());
     }
-    let leaf = stored.bundle.leaf();
-    let due = renewal::of_spec(leaf.not_before, leaf.not_after, &certificate.spec);
     let at = certificate.status.renewal_time.as_ref().map_or_else(|| "<nil>".to_owned(), |time| go_time(time.0));
-    match due {
-        Some(due) if due > input.now => Ok(()),
-        Some(_) | None => {
-            violation(CertificateReason::Renewing, format!("Renewing certificate as renewal was scheduled at {at}"))
-        }
-    }
+    violation(CertificateReason::Renewing, format!("Renewing certificate as renewal was scheduled at {at}"))
 }
 
 /// A list as Go's `%v` prints it.

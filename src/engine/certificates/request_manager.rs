@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{certificate, controller_ref, has_revision, is_issuing, next_revision, owned_requests};
+use super::{certificate, controller_ref, is_issuing, next_revision, owned_requests};
 use crate::api::certificate::CertificateConditionType;
 use crate::api::{
     Base64Text, Certificate, CertificateRequest, CertificateRequestSpec, CertificateRequestStatus, Object,
@@ -48,12 +48,10 @@ enum Fate {
 }
 
 fn fate(request: &CertificateRequest, certificate: &Certificate, revision: i64, key: &PublicKey) -> Fate {
-    let number = request.annotation(annotation::CERTIFICATE_REVISION).and_then(|text| text.parse::<i64>().ok());
-    if number.is_none() {
-        return Fate::Delete;
-    }
-    if !has_revision(request, revision) {
-        return Fate::OtherRevision;
+    match request.revision() {
+        None => return Fate::Delete,
+        Some(theirs) if theirs != revision => return Fate::OtherRevision,
+        Some(_) => {}
     }
     let fits = request_matches_spec(request, &certificate.spec).is_ok_and(|violations| violations.is_empty());
     let csr = Request::from_pem(&request.csr_pem().unwrap_or_default()).ok();
