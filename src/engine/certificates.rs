@@ -22,7 +22,8 @@ pub(super) use trigger::trigger;
 use super::condition;
 use super::turn::Turn;
 use crate::api::{
-    Certificate, CertificateConditionType, CertificateReason, CertificateRequest, ConditionStatus, Object,
+    Certificate, CertificateConditionType, CertificateReason, CertificateRequest, Condition, ConditionStatus, Object,
+    RequestReason,
 };
 
 /// The Certificate that is looked at, unless it is gone or going.
@@ -43,6 +44,15 @@ fn owned_requests<'t>(turn: &'t Turn, certificate: &'t Certificate) -> impl Iter
 /// The revision that the next issuance will have.
 fn next_revision(certificate: &Certificate) -> i64 {
     certificate.status.revision.unwrap_or(0) + 1
+}
+
+/// Whether a request failed in the issuance before the one under way. One that does not say when it failed counts as
+/// of this one (Go's `Time.Before` of nothing).
+fn failed_before(request: &CertificateRequest, certificate: &Certificate) -> bool {
+    let began = certificate.condition(CertificateConditionType::Issuing).and_then(Condition::since);
+    let failed = request.status.failure_time.as_ref().map(|time| time.0);
+    request.ready_reason() == Some(&RequestReason::Failed)
+        && failed.zip(began).is_some_and(|(failed, began)| failed < began)
 }
 
 /// `metav1.NewControllerRef`.

@@ -4,7 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cluster::Verb;
 use super::*;
-use crate::api::{Certificate, CertificateConditionType, CertificateRequest, Object, Secret};
+use crate::api::{
+    Certificate, CertificateConditionType, CertificateRequest, ConditionStatus, Object, RequestConditionType,
+    RequestReason, Secret,
+};
 use crate::objref::{Kind, ObjRef};
 use crate::x509::Bundle;
 
@@ -148,6 +151,28 @@ fn an_issuance_that_cannot_begin_waits_without_end() {
     let ready = request.condition(crate::api::RequestConditionType::Ready).unwrap();
     assert_eq!(ready.message, "Referenced \"Issuer\" not found: issuer.cert-manager.io \"nobody\" not found");
     assert_eq!(engine.deadline(), None);
+}
+
+#[test]
+fn a_failed_request_that_does_not_say_when_ends_the_issuance() {
+    let foreign = "issuerRef: {name: acme, kind: Mint, group: example.com}";
+    let mut engine = engine(&SELF_SIGNED.replace("issuerRef: {name: self}", foreign));
+    run(&mut engine, start());
+    let request = ObjRef::new(Kind::CertificateRequest, Some("shop"), "root-1");
+    engine.cluster().modify::<CertificateRequest>(&request, |request| {
+        request.status.conditions.push(condition::new(
+            RequestConditionType::Ready,
+            ConditionStatus::False,
+            RequestReason::Failed,
+            "the mint is closed",
+        ));
+        true
+    });
+    run(&mut engine, start() + SignedDuration::from_secs(5));
+    let root = certificate(&mut engine, "root");
+    assert_eq!((root.status.failed_issuance_attempts, root.status.revision), (Some(1), None));
+    assert!(!root.is(CertificateConditionType::Issuing));
+    assert!(engine.cluster().find::<CertificateRequest>(&request).is_some(), "it stays until the next attempt");
 }
 
 #[test]

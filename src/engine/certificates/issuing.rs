@@ -2,7 +2,7 @@
 
 use super::policy;
 use super::secret::{self, Issued};
-use super::{certificate, is_issuing, next_revision, owned_requests, set_condition};
+use super::{certificate, failed_before, is_issuing, next_revision, owned_requests, set_condition};
 use crate::api::certificate::CertificateConditionType;
 use crate::api::{
     Certificate, CertificateReason, CertificateRequest, ConditionStatus, Object, RequestConditionType, RequestReason,
@@ -30,7 +30,8 @@ pub fn issuing(turn: &mut Turn) -> Looked {
         Ok(_) => return Ok(()),
         Err(error) => return Err(Trouble(error.to_string())),
     }
-    if is_left_over(&request, &certificate) {
+    // The request manager takes it away.
+    if failed_before(&request, &certificate) {
         return Ok(());
     }
     if let Some(end) = bad_end(&request) {
@@ -64,16 +65,6 @@ fn next_key(turn: &Turn, certificate: &Certificate) -> Option<PrivateKey> {
     let secret = turn.cluster.get::<Secret>(certificate.namespace(), name)?;
     let key = PrivateKey::from_pem(secret.bytes("tls.key")?.expose()).ok()?;
     key_matches_spec(key.public(), &certificate.spec).is_empty().then_some(key)
-}
-
-/// Whether a request failed in the issuance before; the request manager takes it away.
-fn is_left_over(request: &CertificateRequest, certificate: &Certificate) -> bool {
-    let began = certificate
-        .condition(CertificateConditionType::Issuing)
-        .and_then(|condition| condition.last_transition_time.as_ref());
-    let failed = request.status.failure_time.as_ref();
-    failed.zip(began).is_some_and(|(failed, began)| failed.0 < began.0)
-        && request.ready_reason() == Some(&RequestReason::Failed)
 }
 
 /// How a request ended without a certificate: reason and message of the condition that says so.

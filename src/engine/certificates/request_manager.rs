@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{certificate, controller_ref, is_issuing, next_revision, owned_requests};
-use crate::api::certificate::CertificateConditionType;
+use super::{certificate, controller_ref, failed_before, is_issuing, next_revision, owned_requests};
 use crate::api::{
-    Base64Text, Certificate, CertificateRequest, CertificateRequestSpec, CertificateRequestStatus, Object,
-    RequestReason, Secret, annotation,
+    Base64Text, Certificate, CertificateRequest, CertificateRequestSpec, CertificateRequestStatus, Object, Secret,
+    annotation,
 };
 use crate::engine::event::EventType;
 use crate::engine::name::request_name;
@@ -59,20 +58,6 @@ fn fate(request: &CertificateRequest, certificate: &Certificate, revision: i64, 
         return Fate::Delete;
     }
     Fate::Keep
-}
-
-/// Whether a request failed in the issuance before the one under way.
-fn failed_before(request: &CertificateRequest, certificate: &Certificate) -> bool {
-    let began = certificate
-        .condition(CertificateConditionType::Issuing)
-        .and_then(|condition| condition.last_transition_time.as_ref());
-    let failed = request.status.failure_time.as_ref();
-    request.ready_reason() == Some(&RequestReason::Failed)
-        && match (failed, began) {
-            (Some(failed), Some(began)) => failed.0 < began.0,
-            (None, Some(_)) => true,
-            (Some(_) | None, None) => false,
-        }
 }
 
 fn create(turn: &mut Turn, certificate: &Certificate, key: &PrivateKey, secret: &str, revision: i64) -> Looked {
