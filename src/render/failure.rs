@@ -11,7 +11,9 @@ pub fn text(failure: &dyn Error, hint: Option<&str>, style: &Style) -> String {
     let mut cause = failure.source();
     while let Some(error) = cause {
         let words = error.to_string();
-        if !words.is_empty() && !said.contains(&words) {
+        // The system's own words end in its number for them.
+        let bare = words.split(" (os error ").next().unwrap_or_default().to_lowercase();
+        if !bare.is_empty() && !said.to_lowercase().contains(&bare) {
             said = format!("{said}: {words}");
         }
         cause = error.source();
@@ -43,5 +45,15 @@ mod tests {
     #[test]
     fn every_cause_is_said_once_and_escaped() {
         assert_eq!(text(&Outer(Inner), None, &Style::PLAIN), "error: cannot read the plan: disk on ^[[31mfire\n");
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("stat x: no such file or directory")]
+    struct Missing(#[source] std::io::Error);
+
+    #[test]
+    fn the_systems_words_are_known_by_what_they_say() {
+        let missing = Missing(std::io::Error::from_raw_os_error(2));
+        assert_eq!(text(&missing, None, &Style::PLAIN), "error: stat x: no such file or directory\n");
     }
 }
