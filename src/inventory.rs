@@ -110,6 +110,32 @@ pub struct Objects {
     pub unread: Vec<Failure>,
 }
 
+impl Objects {
+    /// Adds the objects of another reading. What was asked for is not theirs to say.
+    pub fn absorb(&mut self, more: Self) {
+        self.certificates.extend(more.certificates);
+        self.requests.extend(more.requests);
+        self.orders.extend(more.orders);
+        self.challenges.extend(more.challenges);
+        self.issuers.extend(more.issuers);
+        self.cluster_issuers.extend(more.cluster_issuers);
+        self.external_issuers.extend(more.external_issuers);
+        self.secrets.extend(more.secrets);
+        self.events.extend(more.events);
+        self.pods.extend(more.pods);
+        self.services.extend(more.services);
+        self.ingresses.extend(more.ingresses);
+        self.ingress_classes.extend(more.ingress_classes);
+        self.http_routes.extend(more.http_routes);
+        self.gateways.extend(more.gateways);
+        self.listener_sets.extend(more.listener_sets);
+        self.deployments.extend(more.deployments);
+        self.leases.extend(more.leases);
+        self.endpoint_slices.extend(more.endpoint_slices);
+        self.unread.extend(more.unread);
+    }
+}
+
 /// What was asked of the source, and the answer where it was not simply the objects.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {

@@ -80,27 +80,7 @@ impl Specimen {
     #[must_use]
     pub fn with(self, yaml: &str) -> Self {
         let more = Self::read(yaml, "2026-11-22T06:37:00Z").objects;
-        self.broken(|objects| {
-            objects.certificates.extend(more.certificates);
-            objects.requests.extend(more.requests);
-            objects.orders.extend(more.orders);
-            objects.challenges.extend(more.challenges);
-            objects.issuers.extend(more.issuers);
-            objects.cluster_issuers.extend(more.cluster_issuers);
-            objects.external_issuers.extend(more.external_issuers);
-            objects.secrets.extend(more.secrets);
-            objects.events.extend(more.events);
-            objects.pods.extend(more.pods);
-            objects.services.extend(more.services);
-            objects.ingresses.extend(more.ingresses);
-            objects.ingress_classes.extend(more.ingress_classes);
-            objects.http_routes.extend(more.http_routes);
-            objects.gateways.extend(more.gateways);
-            objects.listener_sets.extend(more.listener_sets);
-            objects.deployments.extend(more.deployments);
-            objects.leases.extend(more.leases);
-            objects.endpoint_slices.extend(more.endpoint_slices);
-        })
+        self.broken(|objects| objects.absorb(more))
     }
 
     /// The whole judgement, as `diagnose` makes it.

@@ -5,6 +5,7 @@
 
 mod archive;
 mod document;
+mod parts;
 
 use std::fs;
 use std::io::{self, Read};

@@ -159,6 +159,14 @@ fn a_truncated_archive_is_told_as_such() {
             ran.expect(2, &["half.tar.gz", "truncated"]);
         }
     }
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("objects.json", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(text.as_bytes()).unwrap();
+    let whole = zip.finish().unwrap().into_inner();
+    for part in [whole.len() - 1, whole.len() / 2, 20] {
+        let file = folder.write("half.zip", &whole[..part]);
+        run(&["diagnose", "--from", &file]).expect(2, &["half.zip", "truncated"]);
+    }
 }
 
 #[test]

@@ -59,7 +59,11 @@ fn tar_files(name: &str, bytes: impl Read, limits: Limits, visit: Visit) -> Resu
 
 fn zip_files(name: &str, bytes: &[u8], limits: Limits, visit: Visit) -> Result<(), FilesError> {
     let broken = |error: zip::result::ZipError| FilesError::Archive { file: name.to_owned(), what: error.to_string() };
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    // A zip archive's list of members is its end.
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
+        let what = format!("the archive is truncated, or no zip archive: {error}");
+        FilesError::Archive { file: name.to_owned(), what }
+    })?;
     if archive.len() > limits.files {
         return Err(FilesError::TooMany { file: name.to_owned(), limit: limits.files });
     }

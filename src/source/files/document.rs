@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::FilesError;
+use super::{FilesError, parts};
 use crate::inventory::Objects;
 use crate::source::decode::{self, Taken};
 
@@ -38,20 +38,58 @@ fn json(objects: &mut Objects, name: &str, text: &str) -> Result<Taken, FilesErr
 }
 
 fn yaml(objects: &mut Objects, name: &str, text: &str) -> Result<Taken, FilesError> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| {
-        let at = error.location();
-        FilesError::Syntax {
-            file: name.to_owned(),
-            line: at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(usize::MAX)),
-            column: at.map_or(0, |at| usize::try_from(at.column()).unwrap_or(usize::MAX)),
-            what: without_place(error.to_string().lines().next().unwrap_or_default()).to_owned(),
-        }
-    })?;
+    if let Some((parts, taken)) = parts::items(text).and_then(|items| in_parts(&items)) {
+        objects.absorb(parts);
+        return Ok(taken);
+    }
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple_with_options(text, options(text.len())).map_err(|error| {
+            let at = error.location();
+            let said = error.to_string();
+            let what = without_place(said.lines().next().unwrap_or_default());
+            let what = if what.starts_with("budget breached") {
+                "it nests deeper, or its aliases unfold to more, than this program reads"
+            } else {
+                what
+            };
+            FilesError::Syntax {
+                file: name.to_owned(),
+                line: at.map_or(0, |at| usize::try_from(at.line()).unwrap_or(usize::MAX)),
+                column: at.map_or(0, |at| usize::try_from(at.column()).unwrap_or(usize::MAX)),
+                what: what.to_owned(),
+            }
+        })?;
     let mut taken = Taken::default();
     for document in documents {
         taken.add(decode::take(objects, &document.to_string()));
     }
     Ok(taken)
+}
+
+/// The objects of a list that is read item by item. `None` if some item is not YAML by itself: an error is told with its
+/// place in the whole.
+fn in_parts(items: &[String]) -> Option<(Objects, Taken)> {
+    let (mut objects, mut taken) = (Objects::default(), Taken { seen: 1, ..Taken::default() });
+    for item in items {
+        let item: Value = serde_saphyr::from_str_with_options(item, options(item.len())).ok()?;
+        taken.add(decode::take(&mut objects, &item.to_string()));
+    }
+    Some((objects, taken))
+}
+
+/// Limits that grow with the text, whose size is bounded already: a dump of a cluster has millions of nodes. What aliases
+/// unfold to, and how deep things nest, stays limited.
+fn options(bytes: usize) -> serde_saphyr::Options {
+    let limits = serde_saphyr::Budget::default();
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_nodes: limits.max_nodes.max(bytes),
+            max_events: limits.max_events.max(bytes.saturating_mul(2)),
+            max_documents: limits.max_documents.max(bytes),
+            max_total_scalar_bytes: limits.max_total_scalar_bytes.max(bytes),
+            max_total_comment_bytes: limits.max_total_comment_bytes.max(bytes),
+        },
+    }
 }
 
 /// The words of an error without the place that its reader puts before (`error: line 5 column 2: `) or behind
@@ -113,6 +151,45 @@ mod tests {
         assert_eq!(without_place("error: line 5 column 2: no such thing: a"), "no such thing: a");
         assert_eq!(without_place("expected value at line 3 column 13"), "expected value");
         assert_eq!(without_place("found: a"), "found: a");
+    }
+
+    #[test]
+    fn a_dump_may_hold_more_than_a_reader_of_settings_takes() {
+        let issuer = "apiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata: {name: a, labels: {";
+        let labels = (0..300_000).map(|n| format!("l{n}: v,")).collect::<String>();
+        let mut objects = Objects::default();
+        let taken = take(&mut objects, "x", format!("{issuer}{labels}}}}}\n").as_bytes()).unwrap();
+        assert_eq!((taken.seen, objects.cluster_issuers.len()), (1, 1));
+        let many = format!("---\n{issuer}}}}}\n").repeat(2_000);
+        assert_eq!(take(&mut Objects::default(), "x", many.as_bytes()).unwrap().seen, 2_000);
+    }
+
+    #[test]
+    fn aliases_that_unfold_without_end_are_refused() {
+        let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for (name, of) in ('b'..='j').zip('a'..) {
+            bomb.push_str(&format!("{name}: &{name} [{}]\n", format!("*{of},").repeat(9)));
+        }
+        let error = take(&mut Objects::default(), "x", bomb.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("aliases unfold to more"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_item_is_told_with_its_place_in_the_file() {
+        let list = "kind: List\nitems:\n- kind: A\n- kind: B\n   c: d\n";
+        let error = take(&mut Objects::default(), "x", list.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("x: line 5, column"), "{error}");
+    }
+
+    #[test]
+    fn a_list_read_item_by_item_holds_the_same() {
+        let text = include_str!("../../../tests/specimens/healthy.yaml");
+        let (mut whole, mut parted) = (Objects::default(), Objects::default());
+        let value: Value = serde_saphyr::from_str(text).unwrap();
+        let taken = decode::take(&mut whole, &value.to_string());
+        assert!(parts::items(text).is_some());
+        assert_eq!(take(&mut parted, "x", text.as_bytes()).unwrap(), taken);
+        assert_eq!(format!("{parted:?}"), format!("{whole:?}"));
     }
 
     #[test]
