@@ -98,6 +98,15 @@ impl Fix {
     }
 }
 
+/// `text` as one word of a shell command: names from objects are data, and may hold anything.
+pub fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:/@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 impl Finding {
     /// Made by [`Rule::on`].
     pub(crate) fn new(rule: &'static Rule, object: ObjRef) -> Self {

@@ -13,6 +13,7 @@ mod issuer;
 mod order;
 mod outlook;
 mod progress;
+mod refusal;
 mod registry;
 mod request;
 mod scheduling;

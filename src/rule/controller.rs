@@ -3,6 +3,7 @@
 //! A chain is told of it only where it stands still in a way that nothing but their absence explains. A good
 //! certificate does not need them until its renewal.
 
+pub(super) mod call;
 pub(super) mod down;
 mod trouble;
 pub(super) mod twice;

@@ -20,7 +20,7 @@ use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::api::solver::Dns01Solver;
 use crate::api::{AcmeState, Challenge, ChallengeType, Object};
 use crate::facts::Facts;
-use crate::finding::{Finding, Witness};
+use crate::finding::{Finding, Witness, quoted};
 
 pub use azure::AZURE;
 pub use cloudflare::CLOUDFLARE;
@@ -258,15 +258,6 @@ impl<'i> Trouble<'i> {
     fn namespace_flag(&self) -> String {
         self.challenge.objref().namespace_flag()
     }
-}
-
-/// `text` as one word of a shell command: names from objects are data, and may hold anything.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:/@%+=,".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Whether `name` is `zone` or lies below it, whatever the case and the closing dots.

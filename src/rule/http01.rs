@@ -11,6 +11,7 @@ pub(super) mod gateway;
 pub(super) mod ingress;
 mod listener;
 pub(super) mod name;
+pub(super) mod present;
 pub(super) mod solver;
 mod words;
 

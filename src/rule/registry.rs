@@ -3,7 +3,7 @@
 //! The list, `explain`, the docs' index, completion and JSON all read this one.
 
 use super::certificate::{csr, key, keystore, lifetime, names, pace, renewal, sharing};
-use super::controller::{down, twice, webhook};
+use super::controller::{call, down, twice, webhook};
 use super::issuer::{
     account, binding, ca, credentials, key as account_key, reference, self_signed, staging, status, vault, venafi,
 };
@@ -16,6 +16,8 @@ pub static REGISTRY: &[&Rule] = &[
     &down::CONTROLLER_OOM,
     &down::CONTROLLER_DOWN,
     &webhook::NO_ENDPOINTS,
+    &call::UNREACHABLE,
+    &call::CA_MISMATCH,
     &twice::TWO_CERT_MANAGERS,
     &down::CAINJECTOR_CRASHING,
     &webhook::SINGLE_REPLICA,
@@ -61,6 +63,7 @@ pub static REGISTRY: &[&Rule] = &[
     &http01::answer::REFUSED,
     &http01::answer::UNAVAILABLE,
     &http01::answer::WRONG_BODY,
+    &http01::present::PRESENT_FAILED,
     // Dns01
     &dns01::CREDENTIALS_MISSING,
     &dns01::WEBHOOK_SOLVER_RBAC,
@@ -96,6 +99,7 @@ pub static REGISTRY: &[&Rule] = &[
     &order::WITHOUT_STATE,
     &order::INVALID_EMPTY_REASON,
     // Request
+    &request::CREATION_REFUSED,
     &request::GROUP_MISSING,
     &request::MAY_NOT_APPROVE,
     &request::NEVER_APPROVED,

@@ -1,10 +1,12 @@
 //! Requests to issuers: their approval, and what is left over from an issuance before.
 
 mod approval;
+mod creation;
 mod external;
 pub mod failure;
 
 pub use approval::{MAY_NOT_APPROVE, NEVER_APPROVED};
+pub use creation::CREATION_REFUSED;
 pub use external::{CONTROLLER_DOWN, GRABBED, GROUP_MISSING};
 
 use jiff::Timestamp;

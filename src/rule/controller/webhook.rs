@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
+use super::call::{FailedCall, How};
 use super::down::is_down;
 use super::trouble::Trouble;
 use super::{asked, standstill};
@@ -25,13 +26,13 @@ pub static NO_ENDPOINTS: Rule = Rule {
     summary: "no Pod stands behind cert-manager's webhook, so every write is refused",
     doc: include_str!("../../../docs/rules/webhook-no-endpoints.md"),
     needs: &[Kind::Deployment, Kind::Pod, Kind::EndpointSlice, Kind::Event],
-    explains: &[],
+    explains: &["request-creation-refused"],
     judge: no_endpoints,
 };
 
 fn no_endpoints(facts: &Facts) -> Judgement {
     let asked = asked(facts, Component::Webhook);
-    let spoken = refused_call(facts);
+    let spoken = FailedCall::of(facts);
     if asked.is_none() && spoken.is_none() && standstill(facts).is_none() {
         return Err(Withheld::NotApplicable);
     }
@@ -42,13 +43,13 @@ fn no_endpoints(facts: &Facts) -> Judgement {
                included, and refuses the write if it gets no answer. So the controller cannot take the next step.";
     let Some(workload) = workloads.first() else {
         // Only the words are there; they name the Service.
-        let Some((object, witness, words)) = spoken else { return Ok(vec![]) };
+        let Some(call) = spoken.filter(|call| call.how == How::NoEndpoint) else { return Ok(vec![]) };
         return Ok(vec![
             NO_ENDPOINTS
-                .on(object)
+                .on(call.object)
                 .says("the API server could not call cert-manager's webhook: nothing answers behind its Service")
                 .because(why)
-                .evidence(witness, words)
+                .evidence(call.witness, call.words)
                 .fix(Fix::command(
                     "see whether the webhook runs",
                     "kubectl get deployments,pods,endpointslices -A -l app.kubernetes.io/component=webhook",
@@ -59,7 +60,7 @@ fn no_endpoints(facts: &Facts) -> Judgement {
     let (name, namespace) = (&object.name, object.namespace_flag());
     let finding = NO_ENDPOINTS.on(object.clone()).because(why);
     let finding = match spoken {
-        Some((_, witness, words)) => finding.evidence(witness, words),
+        Some(call) => finding.evidence(call.witness, call.words),
         None => finding,
     };
     if is_down(facts, workload) {
@@ -69,13 +70,7 @@ fn no_endpoints(facts: &Facts) -> Judgement {
             trouble.evidence.into_iter().fold(finding, |finding, (witness, words)| finding.evidence(witness, words));
         return Ok(vec![finding.fix(trouble.fix)]);
     }
-    let slices: Vec<&EndpointSlice> = facts
-        .inventory
-        .endpoint_slices
-        .in_namespace(object.namespace.as_deref().unwrap_or_default())
-        .iter()
-        .filter(|slice| slice.label(SERVICE_NAME) == Some(name.as_str()))
-        .collect();
+    let slices = slices_of(facts, workload);
     if workload.available() == 0 || slices.is_empty() || slices.iter().any(|slice| has_ready(slice)) {
         return Ok(vec![]);
     }
@@ -100,38 +95,24 @@ fn no_endpoints(facts: &Facts) -> Judgement {
     ])
 }
 
+/// The EndpointSlices of the Service, which has the Deployment's name.
+pub(super) fn slices_of<'i>(facts: &Facts<'i>, workload: &Workload<'i>) -> Vec<&'i EndpointSlice> {
+    let deployment = workload.deployment;
+    let slices = facts.inventory.endpoint_slices.in_namespace(deployment.namespace().unwrap_or_default());
+    slices.iter().filter(|slice| slice.label(SERVICE_NAME) == Some(deployment.name())).collect()
+}
+
+/// Whether nothing that was seen keeps the webhook from answering.
+pub(super) fn is_answering(facts: &Facts, workload: &Workload) -> bool {
+    let slices = slices_of(facts, workload);
+    !is_down(facts, workload) && (slices.is_empty() || slices.iter().any(|slice| has_ready(slice)))
+}
+
 /// Ready means true or not said (`endpoints[].conditions.ready`).
-fn has_ready(slice: &EndpointSlice) -> bool {
+pub(super) fn has_ready(slice: &EndpointSlice) -> bool {
     slice.endpoints.iter().flatten().any(|endpoint| {
         endpoint.conditions.as_ref().is_none_or(|conditions| conditions.ready.is_none_or(|ready| ready))
     })
-}
-
-/// The words of a write that the API server refused because nothing answered behind the webhook's Service.
-fn refused_call(facts: &Facts) -> Option<(crate::objref::ObjRef, Witness, String)> {
-    let is_refusal = |words: &str| {
-        words.contains("failed calling webhook \"webhook.cert-manager.io\"")
-            && (words.contains("no endpoints available")
-                || words.contains("connection refused")
-                || words.contains("not found"))
-    };
-    let node = facts.chain.in_flight()?;
-    let on_request = node.request.status.conditions.iter().find(|condition| is_refusal(&condition.message));
-    if let Some(condition) = on_request {
-        return Some((
-            node.request.objref(),
-            Witness::Condition(Kind::CertificateRequest, "Ready"),
-            condition.message.clone(),
-        ));
-    }
-    let began = facts.issuance_began();
-    let events = facts.events_of(node.request).into_iter().filter(|event| crate::inventory::last_seen(event) >= began);
-    events.filter_map(|event| Some((event, event.message.as_deref()?))).find(|(_, words)| is_refusal(words)).map(
-        |(event, words)| {
-            let reason = event.reason.clone().unwrap_or_default();
-            (node.request.objref(), Witness::Event(Kind::CertificateRequest, reason), words.to_owned())
-        },
-    )
 }
 
 pub static SINGLE_REPLICA: Rule = Rule {
@@ -245,7 +226,7 @@ mod tests {
             refused("no endpoints available for service \"cert-manager-webhook\"").ids(),
             ["webhook-no-endpoints"]
         );
-        assert_eq!(refused("context deadline exceeded").ids(), Vec::<&str>::new());
+        assert_eq!(refused("context deadline exceeded").ids(), ["webhook-unreachable-from-apiserver"]);
         let well = refused("connection refused").with(&deployment("webhook", 1, 1));
         assert_eq!(well.ids(), Vec::<&str>::new(), "it has come back");
     }

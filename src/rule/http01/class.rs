@@ -239,7 +239,7 @@ pub static CLASS_CONFLICT: Rule = Rule {
     summary: "two of class, ingressClassName and name are set for one solver",
     doc: include_str!("../../../docs/rules/http01-class-and-name-conflict.md"),
     needs: &[Kind::Order, Kind::Event],
-    explains: &["order-no-solver"],
+    explains: &["order-no-solver", "http01-present-failed"],
     judge: class_conflict,
 };
 

@@ -29,6 +29,7 @@ pub static GATEWAY_SOLVER: Rule = Rule {
         "http01-503-or-502",
         "http01-self-check-cannot-reach",
         "http01-wrong-body",
+        "http01-present-failed",
         "order-no-solver",
     ],
     judge: gateway_solver,
@@ -432,7 +433,7 @@ mod tests {
     fn a_gateway_api_that_is_off_is_told() {
         let off =
             by_gateway(not_presented("couldn't Present challenge shop/x: gateway api is not enabled"), None, "{}");
-        assert_eq!(off.ids(), ["http01-gateway-solver"]);
+        assert_eq!(off.ids(), ["http01-gateway-solver", "http01-present-failed"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub static PATH_TYPE_REFUSED: Rule = Rule {
     summary: "the ingress controller refuses the solver's Ingress for its path type",
     doc: include_str!("../../../docs/rules/http01-pathtype-exact-refused.md"),
     needs: &[Kind::Challenge],
-    explains: &[],
+    explains: &["http01-present-failed"],
     judge: path_type_refused,
 };
 
@@ -76,7 +76,7 @@ pub static INGRESS_MISSING: Rule = Rule {
     summary: "the Ingress that the solver is to edit does not exist in the namespace",
     doc: include_str!("../../../docs/rules/http01-edit-in-place-ingress-missing.md"),
     needs: &[Kind::Challenge, Kind::Ingress],
-    explains: &[],
+    explains: &["http01-present-failed"],
     judge: ingress_missing,
 };
 
@@ -170,10 +170,10 @@ mod tests {
              path /.well-known/acme-challenge/x cannot be used with pathType Exact",
             "only \"ImplementationSpecific\" path type is supported",
         ] {
-            assert_eq!(not_presented(words).ids(), ["http01-pathtype-exact-refused"]);
+            assert_eq!(not_presented(words).ids(), ["http01-pathtype-exact-refused", "http01-present-failed"]);
         }
         let other = "admission webhook \"validate.nginx.ingress.kubernetes.io\" denied the request: host \"x\" is already defined";
-        assert_eq!(not_presented(other).ids(), Vec::<&str>::new());
+        assert_eq!(not_presented(other).ids(), ["http01-present-failed"]);
     }
 
     #[test]
@@ -186,16 +186,16 @@ mod tests {
             })
         };
         let text = "ingresses.networking.k8s.io \"storefront\" not found";
-        assert_eq!(missing(text).ids(), ["http01-edit-in-place-ingress-missing"]);
+        assert_eq!(missing(text).ids(), ["http01-edit-in-place-ingress-missing", "http01-present-failed"]);
         assert_eq!(
             missing("ingress.networking.k8s.io \"storefront\" not found").ids(),
-            ["http01-edit-in-place-ingress-missing"]
+            ["http01-edit-in-place-ingress-missing", "http01-present-failed"]
         );
         let near = missing(text).with(
             "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: storefront-v2, namespace: shop}\nspec: {}\n",
         );
         assert!(near.judge().findings[0].explanation.contains("There is an Ingress storefront-v2."));
-        assert_eq!(not_presented(text).ids(), Vec::<&str>::new(), "the solver edits no Ingress");
-        assert_eq!(missing("services \"storefront-svc\" not found").ids(), Vec::<&str>::new());
+        assert_eq!(not_presented(text).ids(), ["http01-present-failed"], "the solver edits no Ingress");
+        assert_eq!(missing("services \"storefront-svc\" not found").ids(), ["http01-present-failed"]);
     }
 }

@@ -27,7 +27,7 @@ pub static POD_NOT_RUNNING: Rule = Rule {
     summary: "the solver's Pod does not run, so nobody can serve the key authorization",
     doc: include_str!("../../../docs/rules/http01-solver-pod-not-running.md"),
     needs: &[Kind::Challenge, Kind::Pod],
-    explains: &["http01-503-or-502", "http01-404"],
+    explains: &["http01-503-or-502", "http01-404", "http01-present-failed"],
     judge: pod_not_running,
 };
 
@@ -42,6 +42,13 @@ fn pod_not_running(facts: &Facts) -> Judgement {
 
 /// The API server does not let cert-manager make the Pod or its Service.
 fn pod_refused(facts: &Facts, heard: &Heard, text: &str) -> Option<Finding> {
+    // What is said of the route is no word about the Pod.
+    if ["ingresses.networking.k8s.io ", "httproutes.gateway.networking.k8s.io "]
+        .iter()
+        .any(|route| text.contains(route))
+    {
+        return None;
+    }
     let refusal = Refusal::of(text)?;
     let namespace = heard.node.challenge.namespace().unwrap_or_default();
     let what = if text.contains("services \"") { "Service" } else { "Pod" };
@@ -319,12 +326,12 @@ mod tests {
             ("pods \"x\" is forbidden: no PriorityClass with name high was found", "it is forbidden"),
         ] {
             let specimen = not_presented(words);
-            assert_eq!(specimen.ids(), ["http01-solver-pod-not-running"], "{words}");
+            assert_eq!(specimen.ids(), ["http01-solver-pod-not-running", "http01-present-failed"], "{words}");
             assert!(specimen.judge().headline.contains(told), "{}", specimen.judge().headline);
             let while_checking = self_check(words);
             assert_eq!(while_checking.root(), Some("http01-solver-pod-not-running"), "{words}");
         }
-        assert_eq!(not_presented("conflict, please try again").ids(), Vec::<&str>::new());
+        assert_eq!(not_presented("conflict, please try again").ids(), ["http01-present-failed"]);
     }
 
     #[test]
@@ -339,7 +346,7 @@ mod tests {
             ));
             specimen
         };
-        assert_eq!(event("2026-11-22T06:31:00Z").ids(), ["http01-solver-pod-not-running"]);
+        assert_eq!(event("2026-11-22T06:31:00Z").ids(), ["http01-solver-pod-not-running", "http01-present-failed"]);
         assert_eq!(event("2026-11-22T06:01:00Z").ids(), Vec::<&str>::new());
     }
 }
