@@ -9,7 +9,7 @@ use crate::chain::ChallengeNode;
 use crate::duration::human;
 use crate::engine::Stage;
 use crate::engine::backoff::next_attempt;
-use crate::facts::Facts;
+use crate::facts::{Component, Facts};
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
 
@@ -113,7 +113,22 @@ fn issuance_stalled(facts: &Facts) -> Judgement {
         .on(deepest(facts))
         .says(format!("nothing has moved for {}: {}", human(facts.since(moved)), facts.stage.words()))
         .evidence(Witness::Computed, format!("the last movement that the objects show was at {moved}"));
-    Ok(vec![with_words(finding, facts)])
+    let object = finding.object.clone();
+    let controller = facts.installation().of_component(Component::Controller).next().cloned();
+    let (deployment, namespace) = match &controller {
+        Some(workload) => (workload.deployment.name(), workload.deployment.objref().namespace_flag()),
+        None => ("cert-manager", " -n cert-manager".to_owned()),
+    };
+    let finding = with_words(finding, facts)
+        .fix(Fix::command(
+            "read what the controller says of it",
+            format!("kubectl logs deployment/{deployment}{namespace} --since=1h | grep {}", object.name),
+        ))
+        .fix(Fix::command(
+            "and what was said of the object",
+            format!("kubectl events --for {}{}", object.kubectl_name(), object.namespace_flag()),
+        ));
+    Ok(vec![finding])
 }
 
 /// When the issuance last got anywhere, or when it fell due. `None` if no object says.

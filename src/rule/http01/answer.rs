@@ -28,20 +28,23 @@ pub static NOT_FOUND: Rule = Rule {
 };
 
 fn not_found(facts: &Facts) -> Judgement {
-    let findings =
-        heard(facts)?.into_iter().filter(|heard| status(heard).is_some_and(|code| matches!(code, 404 | 410)));
-    Ok(findings.map(|heard| not_found_at(facts, &heard)).collect())
+    let heard = heard(facts)?;
+    let not_found = heard.iter().filter_map(|heard| Some((heard, status(heard)?)));
+    let not_found = not_found.filter(|(_, code)| matches!(code, 404 | 410));
+    Ok(not_found.map(|(heard, code)| not_found_at(facts, heard, code)).collect())
 }
 
-fn not_found_at(facts: &Facts, heard: &Heard) -> Finding {
+fn not_found_at(facts: &Facts, heard: &Heard, code: u16) -> Finding {
     let name = heard.name();
     let says = match &heard.words {
         Words::Ca(verdict) => {
             let at = verdict.address().map(|address| format!(" at {address}")).unwrap_or_default();
-            format!("the CA got 404 from http://{name}{at} on the challenge path: nothing routes it to the solver")
+            format!("the CA got {code} from http://{name}{at} on the challenge path: nothing routes it to the solver")
         }
         Words::SelfCheck(_) | Words::Present { .. } => {
-            format!("http://{name} answers 404 on the challenge path: nothing routes it to the solver")
+            format!(
+                "cert-manager's own check got {code} from http://{name}: nothing routes the challenge path to the solver"
+            )
         }
     };
     let finding = NOT_FOUND.on(heard.node.challenge.objref()).says(says).because(format!(
