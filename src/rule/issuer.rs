@@ -106,6 +106,17 @@ fn is_said_missing(facts: &Facts) -> bool {
     request_words(facts).is_some_and(|words| words.starts_with("Referenced \"") && words.contains("not found: "))
 }
 
+/// That the issuer is there, where the request still says otherwise: what the request says may be old.
+pub(super) fn back_again(facts: &Facts) -> Option<String> {
+    facts.chain.issuer.seen().filter(|_| is_said_missing(facts))?;
+    let reference = facts.chain.issuer_ref?;
+    Some(format!(
+        "{} {} exists now: what the request says of it is of before",
+        reference.kind_or_default(),
+        reference.name
+    ))
+}
+
 fn is_subject(facts: &Facts) -> bool {
     matches!(facts.chain.subject.kind, Kind::Issuer | Kind::ClusterIssuer)
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::acme_problem::{Problem, ProblemType};
-use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld, issuer};
 use crate::api::{CertificateConditionType, Condition, Object, RequestConditionType};
 use crate::chain::ChallengeNode;
 use crate::duration::human;
@@ -128,7 +128,10 @@ fn issuance_stalled(facts: &Facts) -> Judgement {
             "and what was said of the object",
             format!("kubectl events --for {}{}", object.kubectl_name(), object.namespace_flag()),
         ));
-    Ok(vec![finding])
+    Ok(vec![match issuer::back_again(facts) {
+        Some(words) => finding.evidence(Witness::Source, words),
+        None => finding,
+    }])
 }
 
 /// When the issuance last got anywhere, or when it fell due. `None` if no object says.

@@ -1,11 +1,13 @@
 //! Whether the issuer that is named exists, and if not, which one was meant.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{is_said_missing, is_waiting, patch, request_words};
-use crate::api::{IssuerRef, Object};
+use crate::api::{Condition, IssuerRef, Object, RequestConditionType};
 use crate::facts::{Facts, known};
 use crate::finding::{Finding, Fix, Witness};
+use crate::inventory::last_seen;
 use crate::objref::{Kind, ObjRef};
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
@@ -50,7 +52,7 @@ fn not_found(facts: &Facts) -> Judgement {
         ],
         Meant::OtherKind(there) => vec![
             finding
-                .says(format!("there is no {wanted}, but there is a {there}: issuerRef.kind is wrong"))
+                .says(format!("{}, but there is a {there}: issuerRef.kind is wrong", missing.denial(&wanted)))
                 .because(
                     "issuerRef.kind means Issuer when it is left out. \
                      The request is taken up by itself as soon as the reference names an issuer that exists.",
@@ -59,7 +61,7 @@ fn not_found(facts: &Facts) -> Judgement {
         ],
         Meant::Near(there) => vec![
             finding
-                .says(format!("there is no {wanted}; {there} has nearly that name"))
+                .says(format!("{}; {there} has nearly that name", missing.denial(&wanted)))
                 .because(
                     "The request waits until an issuer of exactly that kind and name exists, or until the \
                  reference is corrected.",
@@ -68,11 +70,18 @@ fn not_found(facts: &Facts) -> Judgement {
         ],
         Meant::Unknown => vec![
             finding
-                .says(format!("{} does not exist", missing.described()))
-                .because(
-                    "The request waits, and is taken up by itself when the issuer appears. Nothing needs a \
-                 restart.",
-                )
+                .says(match missing.hearsay() {
+                    None => format!("{} does not exist", missing.described()),
+                    Some(_) => missing.denial(&missing.described()),
+                })
+                .because(format!(
+                    "The request waits, and is taken up by itself when the issuer appears. Nothing needs a restart.{}",
+                    if missing.hearsay().is_some() {
+                        " The issuer may be there by now: it was not looked at."
+                    } else {
+                        ""
+                    }
+                ))
                 .fix(Fix::command("see which issuers there are, then correct issuerRef", missing.list()))
                 .fix(Fix::manual(format!("or create {wanted}"))),
         ],
@@ -134,6 +143,11 @@ struct Missing<'f, 'i> {
     words: Option<&'i str>,
 }
 
+/// What is known from the controller's word only.
+struct Hearsay {
+    at: Option<Timestamp>,
+}
+
 /// What was probably meant.
 enum Meant {
     NoSuchKind,
@@ -184,6 +198,27 @@ impl<'f, 'i> Missing<'f, 'i> {
             .map_or(Meant::Unknown, Meant::Near)
     }
 
+    /// When the controller said that there is no such issuer, if nobody looked since: the last such event, else the
+    /// condition's last change. Its message may be newer than that, never older.
+    fn hearsay(&self) -> Option<Hearsay> {
+        if self.facts.chain.issuer.is_absent() {
+            return None;
+        }
+        let request = self.facts.chain.in_flight()?.request;
+        let told = self.facts.event(request, "IssuerNotFound").and_then(last_seen);
+        let since = request.condition(RequestConditionType::Ready).and_then(Condition::since);
+        Some(Hearsay { at: told.max(since) })
+    }
+
+    /// `there is no Issuer le`, or whose word that is and of when.
+    fn denial(&self, wanted: &str) -> String {
+        match self.hearsay() {
+            None => format!("there is no {wanted}"),
+            Some(Hearsay { at: Some(at) }) => format!("cert-manager found no {wanted}, as of {at}"),
+            Some(Hearsay { at: None }) => format!("cert-manager found no {wanted} at some time"),
+        }
+    }
+
     /// `Issuer shop/le` or `ClusterIssuer le`.
     fn described(&self) -> String {
         self.reference
@@ -200,9 +235,18 @@ impl<'f, 'i> Missing<'f, 'i> {
             (None, Some(node)) => (node.request.objref(), Kind::CertificateRequest),
             (None, None) => (chain.subject.clone(), chain.subject.kind),
         };
-        rule.on(holder)
+        let finding = rule
+            .on(holder)
             .evidence(Witness::Spec(kind, "issuerRef"), reference)
-            .evidence(Witness::Condition(Kind::CertificateRequest, "Ready"), self.words.unwrap_or_default())
+            .evidence(Witness::Condition(Kind::CertificateRequest, "Ready"), self.words.unwrap_or_default());
+        match self.hearsay() {
+            None => finding,
+            Some(Hearsay { at }) => {
+                let at = at.map_or_else(String::new, |at| format!(" of {at}"));
+                let words = format!("that is the request's word{at}: the issuer itself was not looked at");
+                finding.evidence(Witness::Source, words)
+            }
+        }
     }
 
     /// Lets the certificate go by another issuer. What a shim made is changed at its source, or it is changed back.
@@ -240,7 +284,8 @@ pub(super) fn point_at(certificate: &impl Object, there: &ObjRef) -> Fix {
 mod tests {
     use crate::api::Object;
     use crate::facts::specimen::Specimen;
-    use crate::inventory::Objects;
+    use crate::inventory::{Answer, Objects, Scope};
+    use crate::objref::Kind;
 
     /// Certificate shop/web waits for an issuer that is not there.
     fn waiting(kind: &str, name: &str) -> Specimen {
@@ -299,7 +344,6 @@ mod tests {
         assert!(summary(&slip).contains("ClusterIssuer letsencrypt has nearly that name"), "{}", summary(&slip));
         let none = waiting("ClusterIssuer", "corporate-ca");
         assert_eq!(none.ids(), ["issuer-not-found"]);
-        assert!(summary(&none).ends_with("ClusterIssuer corporate-ca does not exist"), "{}", summary(&none));
     }
 
     #[test]
@@ -344,6 +388,31 @@ mod tests {
             );
         });
         assert_eq!(there.ids(), Vec::<&str>::new());
+        let stalled = there.later(10).broken(|objects| {
+            objects.orders.clear();
+            objects.challenges.clear();
+        });
+        assert_eq!(stalled.ids(), ["issuance-stalled"]);
+        let evidence = stalled.judge().findings[0].evidence.clone();
+        assert!(evidence.iter().any(|one| one.text.contains("ClusterIssuer letsencrypt exists now")), "{evidence:?}");
+    }
+
+    #[test]
+    fn what_only_the_request_says_is_told_with_its_time() {
+        let told = || waiting("ClusterIssuer", "corporate-ca").broken(|objects| objects.events.clear());
+        let (word, time) = ("cert-manager found no ClusterIssuer corporate-ca, as of ", "2026-11-22T06:29:52Z");
+        assert_eq!(summary(&told()), format!("{word}{time}"));
+        let looked = told().broken(|objects| {
+            objects.coverage.record(Kind::ClusterIssuer, Scope::Cluster, Answer::Complete);
+        });
+        assert_eq!(summary(&looked), "ClusterIssuer corporate-ca does not exist");
+        let evidence = looked.judge().findings[0].evidence.clone();
+        assert!(!evidence.iter().any(|one| one.text.contains("not looked at")), "{evidence:?}");
+        let later = told().with(
+            "apiVersion: v1\nkind: Event\nmetadata: {name: e, namespace: shop}\nreason: IssuerNotFound\n\
+             lastTimestamp: '2026-11-22T06:30:01Z'\ninvolvedObject: {kind: CertificateRequest, namespace: shop, name: web-1}\n",
+        );
+        assert_eq!(summary(&later), format!("{word}2026-11-22T06:30:01Z"));
     }
 
     #[test]
