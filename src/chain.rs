@@ -74,6 +74,17 @@ pub struct ChallengeNode<'i> {
     pub services: Vec<&'i Service>,
     pub ingresses: Vec<&'i Ingress>,
     pub routes: Vec<&'i HttpRoute>,
+    /// The newest event that tells of presenting it, for good or ill.
+    pub last_present: Option<Present>,
+}
+
+/// What an event tells of presenting a Challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// Event `Presented`.
+    Done,
+    /// Event `PresentError`.
+    Failed,
 }
 
 /// How a request is tied to its Certificate (cert-manager walks by controller owner UID).
@@ -145,5 +156,27 @@ impl<'i> RequestNode<'i> {
                 node.order.objref() == *object
                     || node.challenges.iter().any(|challenge| challenge.challenge.objref() == *object)
             })
+    }
+}
+
+impl ChallengeNode<'_> {
+    /// Whether the response is presented. cert-manager writes `status.presented` only after the first self check, which
+    /// may hang; until then its event tells, or the solver's objects do while nothing is said of a failure.
+    pub fn is_presented(&self) -> bool {
+        let status = &self.challenge.status;
+        if status.presented {
+            return true;
+        }
+        if !status.processing {
+            return false;
+        }
+        match self.last_present {
+            Some(Present::Done) => true,
+            Some(Present::Failed) => false,
+            None => {
+                let routed = !self.ingresses.is_empty() || !self.routes.is_empty();
+                status.reason.is_empty() && !self.pods.is_empty() && !self.services.is_empty() && routed
+            }
+        }
     }
 }

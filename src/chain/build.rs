@@ -3,12 +3,12 @@
 //! Links go by the controlling owner's UID; annotations only find what cert-manager itself would not. Whatever
 //! kind the walk starts from, it goes up to the root first and then down, so every target sees the same chain.
 
-use super::{Chain, ChallengeNode, IssuerView, OrderNode, RequestNode, Role, Stray, Tie};
+use super::{Chain, ChallengeNode, IssuerView, OrderNode, Present, RequestNode, Role, Stray, Tie};
 use crate::api::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, Issuer, IssuerRef, Object, Order, Secret, annotation,
 };
 use crate::fact::{Fact, WhyNot};
-use crate::inventory::{Inventory, Stored};
+use crate::inventory::{Inventory, Stored, last_seen};
 use crate::objref::{Kind, ObjRef};
 
 impl<'i> Chain<'i> {
@@ -214,6 +214,19 @@ impl<'i> ChallengeNode<'i> {
             services: inventory.services.owned_by(uid).collect(),
             ingresses: inventory.ingresses.owned_by(uid).collect(),
             routes: inventory.http_routes.owned_by(uid).collect(),
+            last_present: last_present(inventory, challenge),
         }
     }
+}
+
+/// Events outlive what they tell of, so those of a former Challenge of the name are left out by their time too.
+fn last_present(inventory: &Inventory, challenge: &Challenge) -> Option<Present> {
+    let object = challenge.objref();
+    let events = inventory.events_of(&object, challenge.uid()).rev();
+    let mut fresh = events.filter(|event| last_seen(event) >= challenge.created());
+    fresh.find_map(|event| match event.reason.as_deref() {
+        Some("Presented") => Some(Present::Done),
+        Some("PresentError") => Some(Present::Failed),
+        Some(_) | None => None,
+    })
 }

@@ -120,6 +120,15 @@ impl Objects {
         &mut self.challenges[0]
     }
 
+    /// As if no Challenge had ever been presented.
+    pub fn unpresent(&mut self) {
+        for challenge in &mut self.challenges {
+            challenge.status.presented = false;
+            challenge.status.presented_at = None;
+        }
+        self.events.retain(|event| event.reason.as_deref() != Some("Presented"));
+    }
+
     pub fn cluster_issuer(&mut self) -> &mut ClusterIssuer {
         &mut self.cluster_issuers[0]
     }

@@ -19,6 +19,7 @@ mod webhook;
 use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::api::solver::Dns01Solver;
 use crate::api::{AcmeState, Challenge, ChallengeType, Object};
+use crate::chain::ChallengeNode;
 use crate::facts::Facts;
 use crate::finding::{Finding, Witness, quoted};
 
@@ -82,7 +83,11 @@ struct Trouble<'i> {
 
 /// The Challenges held up by `wanted`, those of one kind and one solver taken together.
 fn troubles<'i>(facts: &Facts<'i>, wanted: Matter) -> Result<Vec<Trouble<'i>>, Withheld> {
-    let challenges: Vec<&'i Challenge> = facts.challenges()?.iter().map(|node| node.challenge).collect();
+    // Presented a moment ago, with the words of a failure before it still in the status.
+    let just_presented = |node: &&ChallengeNode<'i>| node.is_presented() && !node.challenge.status.presented;
+    let nodes = facts.challenges()?;
+    let challenges: Vec<&'i Challenge> =
+        nodes.iter().filter(|node| !just_presented(node)).map(|node| node.challenge).collect();
     if challenges.iter().all(|challenge| challenge.spec.type_ != ChallengeType::Dns01) {
         return Err(Withheld::NotApplicable);
     }
@@ -306,10 +311,9 @@ mod tests {
         let solver: Dns01Solver = serde_saphyr::from_str(solver).expect("a solver");
         let words = words.to_owned();
         Specimen::dns01().later(2).broken(move |objects| {
+            objects.unpresent();
             let challenge = objects.challenge();
             challenge.spec.solver.dns01 = Some(solver);
-            challenge.status.presented = false;
-            challenge.status.presented_at = None;
             challenge.status.reason = words;
         })
     }

@@ -73,7 +73,7 @@ fn words<'i>(facts: &Facts<'i>, node: &ChallengeNode<'i>) -> Option<Words<'i>> {
         }
         return (is_ripe && check != SelfCheck::NotMade).then_some(Words::SelfCheck(check));
     }
-    if status.presented {
+    if node.is_presented() {
         return None;
     }
     if !reason.is_empty() {
@@ -227,10 +227,8 @@ mod staging {
     pub fn not_presented(words: &str) -> Specimen {
         Specimen::http01().later(3).broken(|objects| {
             objects.challenges.truncate(1);
-            let status = &mut objects.challenge().status;
-            status.presented = false;
-            status.presented_at = None;
-            status.reason = words.into();
+            objects.unpresent();
+            objects.challenge().status.reason = words.into();
             objects.pods.clear();
             objects.services.clear();
             objects.ingresses.clear();

@@ -89,6 +89,11 @@ impl Ask {
         }
     }
 
+    /// Whether it asks for the events of an object of a kind.
+    pub fn is_about_events_of(&self, kind: Kind) -> bool {
+        matches!(self, Self::EventsOf { object } if object.kind == kind)
+    }
+
     /// The refusal of this question as a fact.
     pub fn denial(&self) -> Denial {
         match self {

@@ -34,7 +34,9 @@ pub fn open_questions(facts: &Facts, reach: Reach) -> Vec<Ask> {
         around(&mut asks, facts);
     }
     if reach == Reach::Table {
-        asks.retain(Ask::tells_stage);
+        // Where the status lags behind, an event tells that a Challenge is presented.
+        let lags = facts.stage == Stage::ChallengeScheduled;
+        asks.retain(|ask| ask.tells_stage() || lags && ask.is_about_events_of(Kind::Challenge));
     }
     asks
 }
