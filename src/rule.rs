@@ -4,6 +4,7 @@
 //! never fetches, never knows the time but from its facts, and returns [`Withheld`] where it could not look.
 
 mod acme_problem;
+mod ca_refusal;
 mod caa;
 mod certificate;
 mod controller;

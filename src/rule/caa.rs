@@ -3,7 +3,7 @@
 //! The CA looks at validation and again before it signs; no record is looked up here.
 
 use super::acme_problem::{Problem, ProblemType};
-use super::{Family, Judgement, Nature, Outlook, Rule, Severity, progress};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, ca_refusal, progress};
 use crate::api::{AcmeState, ChallengeType, Object};
 use crate::chain::IssuerView;
 use crate::facts::Facts;
@@ -20,7 +20,7 @@ pub static FORBIDS: Rule = Rule {
     since: "0.1.0",
     summary: "a CAA record forbids this CA to issue for the name",
     doc: include_str!("../../docs/rules/caa-forbids.md"),
-    needs: &[Kind::Challenge, Kind::Order, Kind::Issuer, Kind::ClusterIssuer],
+    needs: &[Kind::Challenge, Kind::Order, Kind::Issuer, Kind::ClusterIssuer, Kind::Event],
     explains: &[],
     judge: forbids,
 };
@@ -72,7 +72,7 @@ pub static LOOKUP_FAILS: Rule = Rule {
     since: "0.1.0",
     summary: "the CA cannot look up the CAA records of the name",
     doc: include_str!("../../docs/rules/caa-lookup-fails.md"),
-    needs: &[Kind::Challenge, Kind::Order],
+    needs: &[Kind::Challenge, Kind::Order, Kind::Event],
     explains: &[],
     judge: lookup_fails,
 };
@@ -122,12 +122,12 @@ fn words<'i>(facts: &Facts<'i>) -> Result<Vec<Words<'i>>, super::Withheld> {
     let mut all = Vec::new();
     for challenge in node.challenges.iter().map(|node| node.challenge) {
         let is_acme = matches!(challenge.spec.type_, ChallengeType::Http01 | ChallengeType::Dns01);
-        if is_acme && challenge.status.state == Some(AcmeState::Invalid) {
+        if let Some(refusal) = ca_refusal::of_challenge(facts, challenge).filter(|_| is_acme) {
             all.push(Words {
                 object: challenge.objref(),
-                witness: Witness::Status(Kind::Challenge, "reason"),
-                text: &challenge.status.reason,
-                problem: Problem::of_failed_challenge(&challenge.status.reason),
+                text: refusal.text,
+                problem: Problem::of_failed_challenge(refusal.text),
+                witness: refusal.witness,
                 name: challenge.spec.dns_name.clone(),
                 wildcard: challenge.spec.wildcard,
             });

@@ -18,6 +18,7 @@ mod words;
 use jiff::Timestamp;
 
 use self::words::{SelfCheck, Verdict};
+use super::ca_refusal::{self, Refusal};
 use super::{Withheld, progress};
 use crate::api::{AcmeState, ChallengeType, Object};
 use crate::chain::ChallengeNode;
@@ -32,6 +33,8 @@ const GRACE_SECONDS: i64 = 60;
 struct Heard<'f, 'i> {
     node: &'f ChallengeNode<'i>,
     words: Words<'i>,
+    /// The same verbatim, and where they stand.
+    told: Refusal<'i>,
 }
 
 /// Whose words they are.
@@ -41,7 +44,7 @@ enum Words<'i> {
     /// The CA refused the authorization.
     Ca(Verdict<'i>),
     /// The solver's objects could not be made.
-    Present { text: &'i str, witness: Witness },
+    Present { text: &'i str },
 }
 
 /// The HTTP-01 Challenges that stand still, with the words about each.
@@ -51,37 +54,46 @@ fn heard<'f, 'i>(facts: &'f Facts<'i>) -> Result<Vec<Heard<'f, 'i>>, Withheld> {
     if http01.is_empty() {
         return Err(Withheld::NotApplicable);
     }
-    let heard = http01.into_iter().filter_map(|node| words(facts, node).map(|words| Heard { node, words }));
+    let heard = http01.into_iter().filter_map(|node| {
+        let (words, told) = words(facts, node)?;
+        Some(Heard { node, words, told })
+    });
     Ok(heard.collect())
 }
 
-fn words<'i>(facts: &Facts<'i>, node: &ChallengeNode<'i>) -> Option<Words<'i>> {
+fn words<'i>(facts: &Facts<'i>, node: &ChallengeNode<'i>) -> Option<(Words<'i>, Refusal<'i>)> {
     let status = &node.challenge.status;
     let reason = status.reason.as_str();
-    let is_verdict = status.state == Some(AcmeState::Invalid) || reason.contains("authorization error");
-    if is_verdict && !reason.is_empty() {
-        return Some(Words::Ca(Verdict::read(reason)));
+    if let Some(refusal) = ca_refusal::of_challenge(facts, node.challenge) {
+        return Some((Words::Ca(Verdict::read(refusal.text)), refusal));
     }
     if status.state.as_ref().is_some_and(AcmeState::is_final) {
         return None;
     }
+    let in_status = Refusal { text: reason, witness: Witness::Status(Kind::Challenge, "reason") };
     if status.is_waiting_for_self_check() {
         let is_ripe = facts.is_older_than(presented_at(node), GRACE_SECONDS);
-        let check = SelfCheck::read(reason);
-        if let SelfCheck::Present(text) = check {
-            return Some(Words::Present { text, witness: Witness::Status(Kind::Challenge, "reason") });
-        }
-        return (is_ripe && check != SelfCheck::NotMade).then_some(Words::SelfCheck(check));
+        return match SelfCheck::read(reason) {
+            SelfCheck::Present(text) => Some((Words::Present { text }, Refusal { text, ..in_status })),
+            SelfCheck::NotMade => None,
+            check if is_ripe => Some((Words::SelfCheck(check), in_status)),
+            SelfCheck::Status(_)
+            | SelfCheck::Body(_)
+            | SelfCheck::NoAnswer(_)
+            | SelfCheck::Redirect(_)
+            | SelfCheck::Other => None,
+        };
     }
     if node.is_presented() {
         return None;
     }
     if !reason.is_empty() {
-        return Some(Words::Present { text: reason, witness: Witness::Status(Kind::Challenge, "reason") });
+        return Some((Words::Present { text: reason }, in_status));
     }
     let event = facts.fresh_event(node.challenge, "PresentError", facts.issuance_began())?;
     let text = event.message.as_deref()?;
-    Some(Words::Present { text, witness: Witness::Event(Kind::Challenge, "PresentError".into()) })
+    let witness = Witness::Event(Kind::Challenge, "PresentError".into());
+    Some((Words::Present { text }, Refusal { text, witness }))
 }
 
 impl<'i> Heard<'_, 'i> {
@@ -113,19 +125,14 @@ impl<'i> Heard<'_, 'i> {
     /// Why the solver's objects could not be made.
     fn present_error(&self) -> Option<(&'i str, &Witness)> {
         match &self.words {
-            Words::Present { text, witness } => Some((text, witness)),
+            Words::Present { text } => Some((text, &self.told.witness)),
             Words::SelfCheck(_) | Words::Ca(_) => None,
         }
     }
 
     /// Adds the words themselves.
     fn quote(&self, finding: Finding) -> Finding {
-        match &self.words {
-            Words::Present { text, witness } => finding.evidence(witness.clone(), *text),
-            Words::SelfCheck(_) | Words::Ca(_) => {
-                finding.evidence(Witness::Status(Kind::Challenge, "reason"), &self.node.challenge.status.reason)
-            }
-        }
+        self.told.quote(finding)
     }
 
     /// What comes next: the self check goes on by itself, a refusal is final for this Order.

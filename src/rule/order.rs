@@ -12,7 +12,7 @@ pub use solver::NO_SOLVER;
 
 use super::progress::renew;
 use super::request::failure::{self, Failure};
-use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld, ca_refusal};
 use crate::api::{AcmeIssuer, AcmeState, Object};
 use crate::chain::{ChallengeNode, IssuerView, OrderNode};
 use crate::duration::human;
@@ -139,7 +139,7 @@ pub static INVALID_EMPTY_REASON: Rule = Rule {
     since: "0.1.0",
     summary: "the Order is invalid and does not say why: the reason is on its Challenge",
     doc: include_str!("../../docs/rules/order-invalid-empty-reason.md"),
-    needs: &[Kind::Order, Kind::Challenge],
+    needs: &[Kind::Order, Kind::Challenge, Kind::Event],
     explains: &["issuance-failed", "issuance-stalled"],
     judge: invalid_empty_reason,
 };
@@ -163,7 +163,7 @@ fn invalid_empty_reason(facts: &Facts) -> Judgement {
         .says(summary)
         .evidence(Witness::Status(Kind::Order, "state"), "invalid, with an empty reason");
     for node in &failed {
-        finding = finding.evidence(Witness::Status(Kind::Challenge, "reason"), &node.challenge.status.reason);
+        finding = ca_refusal::words_of(facts, node.challenge).quote(finding);
     }
     let page = Fix::command(
         "read what the CA found: the authorization keeps its answer for a while",

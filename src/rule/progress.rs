@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::acme_problem::{Problem, ProblemType};
-use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld, issuer};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld, ca_refusal, issuer};
 use crate::api::{CertificateConditionType, Condition, Object, RequestConditionType};
 use crate::chain::ChallengeNode;
 use crate::duration::human;
@@ -206,7 +206,10 @@ fn open_challenge<'n, 'i>(challenges: &'n [ChallengeNode<'i>]) -> Option<&'n Cha
 
 /// The deepest words that some controller left about the failure, and whose they are.
 fn words_of_failure(facts: &Facts) -> Option<(Witness, String)> {
-    let challenge = open_challenge(facts.challenges().unwrap_or_default()).map(|node| words_of_challenge(facts, node));
+    let challenge = open_challenge(facts.challenges().unwrap_or_default()).map(|node| {
+        let refusal = ca_refusal::words_of(facts, node.challenge);
+        (refusal.witness, refusal.text.to_owned())
+    });
     let order =
         facts.order().ok().map(|node| (Witness::Status(Kind::Order, "reason"), node.order.status.reason.clone()));
     let condition = |type_: RequestConditionType, name| {
@@ -226,17 +229,6 @@ fn words_of_failure(facts: &Facts) -> Option<(Witness, String)> {
     .into_iter()
     .flatten()
     .find(|(_, words)| !words.is_empty())
-}
-
-/// The CA's words. cert-manager now and then accepts a Challenge twice and keeps the answer to the second time, which is
-/// that the Challenge is no longer open; the first answer is in the event.
-fn words_of_challenge(facts: &Facts, node: &ChallengeNode) -> (Witness, String) {
-    let reason = &node.challenge.status.reason;
-    let event = facts.event(node.challenge, "Failed").and_then(|event| event.message.clone());
-    match event.filter(|_| reason.contains("Cannot update challenge")) {
-        Some(message) => (Witness::Event(Kind::Challenge, "Failed".to_owned()), message),
-        None => (Witness::Status(Kind::Challenge, "reason"), reason.clone()),
-    }
 }
 
 fn with_words(finding: Finding, facts: &Facts) -> Finding {

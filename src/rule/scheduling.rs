@@ -2,7 +2,7 @@
 
 use super::progress::renew;
 use super::request::failure;
-use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
+use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld, ca_refusal};
 use crate::api::{AcmeState, Challenge, ChallengeType, Object, annotation};
 use crate::chain::order_stays_open;
 use crate::duration::human;
@@ -314,7 +314,7 @@ pub static NETWORK_BLIP: Rule = Rule {
     since: "0.1.0",
     summary: "one failed connection to the CA has ended the Challenge for good",
     doc: include_str!("../../docs/rules/challenge-errored-by-network-blip.md"),
-    needs: &[Kind::Challenge],
+    needs: &[Kind::Challenge, Kind::Event],
     explains: &[],
     judge: network_blip,
 };
@@ -342,6 +342,7 @@ fn network_blip(facts: &Facts) -> Judgement {
             challenge.status.state == Some(AcmeState::Errored)
                 && words.contains("non-acme")
                 && NETWORK.iter().any(|part| words.contains(part))
+                && !was_refused_before(facts, challenge)
         })
         .map(|challenge| {
             let name = &challenge.spec.dns_name;
@@ -367,7 +368,7 @@ pub static AUTHORIZATION_EXPIRED: Rule = Rule {
     since: "0.1.0",
     summary: "the CA no longer takes the Challenge: its authorization is not pending any more",
     doc: include_str!("../../docs/rules/authorization-expired.md"),
-    needs: &[Kind::Challenge],
+    needs: &[Kind::Challenge, Kind::Event],
     explains: &[],
     judge: authorization_expired,
 };
@@ -380,9 +381,12 @@ fn authorization_expired(facts: &Facts) -> Judgement {
             // Trouble with the account looks alike.
             let account = words.contains("jws") || words.contains("account");
             let told = words.contains("authorization must be pending") || words.contains("expired authorization");
-            // cert-manager accepted it twice, and the CA's answer to the first time stands in an event only.
+            // cert-manager accepted it twice: the CA's answer to the first time counts, if it is still known.
             let twice = words.contains("cannot update challenge");
-            !account && !twice && (told || challenge.status.state == Some(AcmeState::Expired))
+            !account
+                && !twice
+                && !was_refused_before(facts, challenge)
+                && (told || challenge.status.state == Some(AcmeState::Expired))
         })
         .map(|challenge| {
             let name = &challenge.spec.dns_name;
@@ -412,6 +416,11 @@ fn authorization_expired(facts: &Facts) -> Judgement {
             anew(finding, facts)
         })
         .collect())
+}
+
+/// Whether the CA refused the Challenge before what its status tells of.
+fn was_refused_before(facts: &Facts, challenge: &Challenge) -> bool {
+    ca_refusal::of_challenge(facts, challenge).is_some_and(|refusal| refusal.is_in_event())
 }
 
 /// The Challenges that failed in this issuance, not in one before.

@@ -8,6 +8,7 @@ use crate::api::{AcmeState, Challenge, ChallengeType, Object};
 use crate::facts::Facts;
 use crate::finding::Witness;
 use crate::objref::Kind;
+use crate::rule::ca_refusal;
 
 /// What cert-manager puts in place of words that change with each try
 /// (`stabilizeSolverErrorMessage` in `pkg/controller/acmechallenges/sync.go`).
@@ -47,7 +48,8 @@ fn words(facts: &Facts, challenge: &Challenge) -> Option<Words> {
     let status = &challenge.status;
     let in_status = || vec![(Witness::Status(Kind::Challenge, "reason"), status.reason.clone())];
     if is_over(challenge) {
-        return Some((Phase::Validation, status.reason.clone(), in_status()));
+        let refusal = ca_refusal::words_of(facts, challenge);
+        return Some((Phase::Validation, refusal.text.to_owned(), vec![(refusal.witness, refusal.text.to_owned())]));
     }
     if status.state == Some(AcmeState::Valid) {
         return None;

@@ -41,7 +41,7 @@ pub static DNSSEC_OR_NS_BROKEN: Rule = Rule {
     since: "0.1.0",
     summary: "the name servers of the zone, or its DNSSEC, do not give a usable answer",
     doc: include_str!("../../../docs/rules/dns01-dnssec-or-ns-broken.md"),
-    needs: &[Kind::Challenge],
+    needs: &[Kind::Challenge, Kind::Event],
     explains: &[],
     judge: dnssec_or_ns_broken,
 };
@@ -117,7 +117,7 @@ pub static STALE_TXT_RECORDS: Rule = Rule {
     since: "0.1.0",
     summary: "the CA found TXT records of the challenge name, but not the one of this challenge",
     doc: include_str!("../../../docs/rules/dns01-stale-txt-records.md"),
-    needs: &[Kind::Challenge],
+    needs: &[Kind::Challenge, Kind::Event],
     explains: &[],
     judge: stale_txt_records,
 };

@@ -22,7 +22,7 @@ pub static NOT_FOUND: Rule = Rule {
     since: "0.1.0",
     summary: "the challenge path answers 404: nothing routes it to the solver",
     doc: include_str!("../../../docs/rules/http01-404.md"),
-    needs: &[Kind::Challenge, Kind::Ingress, Kind::HttpRoute],
+    needs: &[Kind::Challenge, Kind::Ingress, Kind::HttpRoute, Kind::Event],
     explains: &[],
     judge: not_found,
 };
@@ -116,7 +116,7 @@ pub static REFUSED: Rule = Rule {
     since: "0.1.0",
     summary: "the challenge path is guarded: it answers 403, 401 or a like refusal",
     doc: include_str!("../../../docs/rules/http01-403-or-401.md"),
-    needs: &[Kind::Challenge, Kind::Ingress],
+    needs: &[Kind::Challenge, Kind::Ingress, Kind::Event],
     explains: &[],
     judge: refused,
 };
@@ -173,7 +173,7 @@ pub static UNAVAILABLE: Rule = Rule {
     since: "0.1.0",
     summary: "the challenge path is routed, but the controller cannot reach the solver: 502, 503 or 504",
     doc: include_str!("../../../docs/rules/http01-503-or-502.md"),
-    needs: &[Kind::Challenge, Kind::Pod, Kind::Service],
+    needs: &[Kind::Challenge, Kind::Pod, Kind::Service, Kind::Event],
     explains: &[],
     judge: unavailable,
 };
@@ -239,7 +239,7 @@ pub static WRONG_BODY: Rule = Rule {
     since: "0.1.0",
     summary: "the challenge path answers with something other than the key authorization",
     doc: include_str!("../../../docs/rules/http01-wrong-body.md"),
-    needs: &[Kind::Challenge, Kind::Ingress],
+    needs: &[Kind::Challenge, Kind::Ingress, Kind::Event],
     explains: &[],
     judge: wrong_body,
 };

@@ -164,7 +164,7 @@ pub static CA_CANNOT_CONNECT: Rule = Rule {
     since: "0.1.0",
     summary: "the CA gets no connection to the name on port 80, or no answer over it",
     doc: include_str!("../../../docs/rules/http01-ca-cannot-connect.md"),
-    needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway],
+    needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway, Kind::Event],
     explains: &[],
     judge: ca_cannot_connect,
 };
@@ -243,7 +243,7 @@ pub static REDIRECT: Rule = Rule {
     since: "0.1.0",
     summary: "the challenge path redirects to a place where the challenge cannot be fetched",
     doc: include_str!("../../../docs/rules/http01-redirect-to-https.md"),
-    needs: &[Kind::Challenge, Kind::Ingress],
+    needs: &[Kind::Challenge, Kind::Ingress, Kind::Event],
     explains: &[],
     judge: redirect,
 };
@@ -399,6 +399,7 @@ mod tests {
     #[test]
     fn a_fault_between_cert_manager_and_the_ca_is_none_of_the_challenges() {
         let blip = Specimen::rejected().broken(|objects| {
+            objects.events.clear();
             let status = &mut objects.challenge().status;
             status.state = Some(crate::api::AcmeState::Errored);
             status.reason =

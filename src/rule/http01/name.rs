@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use super::front::{self, Compared};
 use super::words::{CaSaid, NoAnswer, SelfCheck, Verdict};
 use super::{Heard, heard, presented_at};
-use crate::api::{AcmeState, ChallengeType, Object};
+use crate::api::{ChallengeType, Object};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
-use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, progress};
+use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, ca_refusal, progress};
 
 /// A new record takes minutes: the record's maker has to see the Ingress first, and resolvers remember absence.
 const RECORD_SECONDS: i64 = 300;
@@ -26,7 +26,7 @@ pub static SECONDARY_VALIDATION: Rule = Rule {
     since: "0.1.0",
     summary: "the CA's other vantage points get another answer than its first one",
     doc: include_str!("../../../docs/rules/http01-secondary-validation.md"),
-    needs: &[Kind::Challenge],
+    needs: &[Kind::Challenge, Kind::Event],
     explains: &[],
     judge: secondary_validation,
 };
@@ -35,10 +35,8 @@ pub static SECONDARY_VALIDATION: Rule = Rule {
 fn secondary_validation(facts: &Facts) -> Judgement {
     let findings = facts.challenges()?.iter().filter_map(|node| {
         let challenge = node.challenge;
-        if challenge.status.state != Some(AcmeState::Invalid) {
-            return None;
-        }
-        let verdict = Verdict::read(&challenge.status.reason);
+        let refusal = ca_refusal::of_challenge(facts, challenge)?;
+        let verdict = Verdict::read(refusal.text);
         if !verdict.is_secondary() || verdict.said == CaSaid::Caa {
             return None;
         }
@@ -47,8 +45,8 @@ fn secondary_validation(facts: &Facts) -> Judgement {
             ChallengeType::Dns01 => "a name server",
             ChallengeType::Http01 | ChallengeType::Unknown(_) => "the web server",
         };
-        let finding = SECONDARY_VALIDATION
-            .on(challenge.objref())
+        let finding = refusal
+            .quote(SECONDARY_VALIDATION.on(challenge.objref()))
             .says(format!("the CA validated {name} from one place, but not from its other ones"))
             .because(format!(
                 "The CA asks from several regions of the world, and most of them have to agree. The first was content, \
@@ -56,7 +54,6 @@ fn secondary_validation(facts: &Facts) -> Judgement {
                  anycast, or an unlike second server. The refusal ends this Order; cert-manager makes a new one after \
                  its back-off."
             ))
-            .evidence(Witness::Status(Kind::Challenge, "reason"), &challenge.status.reason)
             .fix(Fix::manual(format!(
                 "lift blocks by country and by network on {what} of {name}, and make all its addresses answer alike"
             )));
@@ -78,7 +75,7 @@ pub static IPV6: Rule = Rule {
     since: "0.1.0",
     summary: "the CA asks over IPv6, where the challenge is not served",
     doc: include_str!("../../../docs/rules/http01-ipv6.md"),
-    needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway],
+    needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway, Kind::Event],
     explains: &[
         "http01-ca-cannot-connect",
         "http01-404",
@@ -145,7 +142,7 @@ pub static DNS: Rule = Rule {
     since: "0.1.0",
     summary: "the name has no address record, or one that leads to another machine",
     doc: include_str!("../../../docs/rules/http01-dns-missing-or-wrong.md"),
-    needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway],
+    needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway, Kind::Event],
     explains: &[
         "http01-self-check-cannot-reach",
         "http01-ca-cannot-connect",

@@ -198,6 +198,9 @@ fn below_order(asks: &mut Vec<Ask>, facts: &Facts, node: &OrderNode, issuer: Opt
         }
     }
     for challenge in &node.challenges {
+        if !computed.iter().any(|name| name == challenge.challenge.name()) {
+            beside_challenge(asks, challenge);
+        }
         existing_objects(asks, challenge);
     }
 }

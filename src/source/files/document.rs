@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_dump_may_hold_more_than_a_reader_of_settings_takes() {
         let issuer = "apiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata: {name: a, labels: {";
-        let labels = (0..300_000).map(|n| format!("l{n}: v,")).collect::<String>();
+        let labels = (0..300_000).map(|n| format!("l{n}: v")).collect::<Vec<_>>().join(",");
         let mut objects = Objects::default();
         let taken = take(&mut objects, "x", format!("{issuer}{labels}}}}}\n").as_bytes()).unwrap();
         assert_eq!((taken.seen, objects.cluster_issuers.len()), (1, 1));
@@ -168,7 +168,8 @@ mod tests {
     fn aliases_that_unfold_without_end_are_refused() {
         let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
         for (name, of) in ('b'..='j').zip('a'..) {
-            bomb.push_str(&format!("{name}: &{name} [{}]\n", format!("*{of},").repeat(9)));
+            let nine = vec![format!("*{of}"); 9].join(",");
+            bomb += &format!("{name}: &{name} [{nine}]\n");
         }
         let error = take(&mut Objects::default(), "x", bomb.as_bytes()).unwrap_err().to_string();
         assert!(error.contains("aliases unfold to more"), "{error}");
