@@ -37,8 +37,6 @@ pub struct Chain<'i> {
     pub requests: Vec<RequestNode<'i>>,
     /// The subject itself, where it is an Order or Challenge and no request above it was seen.
     pub stray: Option<Stray<'i>>,
-    /// Other Certificates of the namespace that write to the same Secret, by name.
-    pub rivals: Vec<&'i Certificate>,
 }
 
 /// An Order or Challenge without anything seen above it.

@@ -36,14 +36,16 @@ pub struct Facts<'i> {
     /// The controller's back-off after failures: its flags, else its defaults.
     pub back_off: BackOff,
     stored: stored::Stored,
+    installation: Installation<'i>,
 }
 
 impl<'i> Facts<'i> {
     /// The facts about `chain` at `now`.
     pub fn new(inventory: &'i Inventory, chain: Chain<'i>, now: Timestamp) -> Self {
-        let back_off = controller::back_off(inventory);
+        let installation = Installation::of(inventory);
+        let back_off = installation.back_off();
         let stage = position(&chain, now, &back_off);
-        Self { now, inventory, chain, stage, back_off, stored: stored::Stored::default() }
+        Self { now, inventory, chain, stage, back_off, stored: stored::Stored::default(), installation }
     }
 
     /// The Certificate at the root of the chain.
@@ -119,12 +121,12 @@ impl<'i> Facts<'i> {
 
     /// The events about an object, newest first.
     pub fn events_of<T: Object>(&self, object: &T) -> Vec<&'i Event> {
-        self.inventory.events_of(&object.objref(), object.uid()).rev().collect()
+        self.inventory.events_of(object).rev().collect()
     }
 
     /// The newest event about an object with this reason.
     pub fn event<T: Object>(&self, object: &T, reason: &str) -> Option<&'i Event> {
-        self.events_of(object).into_iter().find(|event| event.reason.as_deref() == Some(reason))
+        self.inventory.events_of(object).rev().find(|event| event.reason.as_deref() == Some(reason))
     }
 
     /// The newest event about an object with this reason that belongs to the present issuance: not older than
@@ -159,8 +161,8 @@ impl<'i> Facts<'i> {
     }
 
     /// cert-manager's own workloads, as far as the source shows them.
-    pub fn installation(&self) -> Installation<'i> {
-        Installation::of(self.inventory)
+    pub fn installation(&self) -> &Installation<'i> {
+        &self.installation
     }
 }
 

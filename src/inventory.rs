@@ -4,8 +4,12 @@
 //! It answers look-ups with a [`Fact`]; it never fetches and never judges.
 
 mod crossref;
+mod index;
+mod store;
+#[cfg(test)]
+pub mod walk;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -19,68 +23,11 @@ use crate::api::{
 };
 use crate::fact::{Denial, Fact, Failure, WhyNot};
 use crate::objref::{Kind, ObjRef};
+use index::Index;
+use store::Names;
 
-/// Objects of one kind, sorted by namespace and name.
-#[derive(Clone, Debug)]
-pub struct Store<T> {
-    items: Vec<T>,
-    by_owner: HashMap<String, Vec<usize>>,
-}
-
-impl<T> Default for Store<T> {
-    fn default() -> Self {
-        Self { items: Vec::new(), by_owner: HashMap::new() }
-    }
-}
-
-impl<T: Object> Store<T> {
-    /// Sorts and indexes. Of several objects with one name the first given wins, as in a bundle with copies.
-    fn new(mut items: Vec<T>) -> Self {
-        items.sort_by(|a, b| key(a).cmp(&key(b)));
-        items.dedup_by(|later, first| key(later) == key(first));
-        let mut by_owner: HashMap<String, Vec<usize>> = HashMap::new();
-        for (index, item) in items.iter().enumerate() {
-            if let Some(uid) = item.controller_uid() {
-                by_owner.entry(uid.to_owned()).or_default().push(index);
-            }
-        }
-        Self { items, by_owner }
-    }
-
-    fn find(&self, namespace: Option<&str>, name: &str) -> Option<&T> {
-        let wanted = (namespace.unwrap_or_default(), name);
-        self.items.binary_search_by(|item| key(item).cmp(&wanted)).ok().map(|index| &self.items[index])
-    }
-
-    /// Every object, sorted by namespace and name.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.items.iter()
-    }
-
-    /// The objects of one namespace, sorted by name.
-    pub fn in_namespace(&self, namespace: &str) -> &[T] {
-        let start = self.items.partition_point(|item| key(item).0 < namespace);
-        let end = self.items.partition_point(|item| key(item).0 <= namespace);
-        &self.items[start..end]
-    }
-
-    /// The objects whose controlling owner has this UID, sorted by name.
-    pub fn owned_by(&self, uid: &str) -> impl Iterator<Item = &T> {
-        self.by_owner.get(uid).into_iter().flatten().map(|index| &self.items[*index])
-    }
-
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-}
-
-fn key<T: Object>(item: &T) -> (&str, &str) {
-    (item.namespace().unwrap_or_default(), item.name())
-}
+pub use crossref::{host, speaks_of_proxy_protocol};
+pub use store::Store;
 
 /// The objects as they come in, before they are indexed.
 #[derive(Clone, Debug, Default)]
@@ -183,28 +130,31 @@ impl Coverage {
         })
     }
 
-    /// Every object that was asked for by name and for which an answer came.
-    pub fn named_complete(&self) -> impl Iterator<Item = ObjRef> {
-        self.answers.iter().filter(|(_, answer)| **answer == Answer::Complete).filter_map(|((kind, scope), _)| {
-            match scope {
-                Scope::Named(namespace, name) => Some(ObjRef::new(*kind, namespace.as_deref(), name)),
-                Scope::OwnedBy(_) | Scope::Namespace(_) | Scope::Cluster => None,
-            }
-        })
+    /// Whether some object of the kind was asked for by name and an answer came.
+    pub fn knows_a_name(&self, kind: Kind) -> bool {
+        // Names are the first of a kind's scopes.
+        let mut names = self.of_kind(kind).take_while(|(scope, _)| matches!(scope, Scope::Named(..)));
+        names.any(|(_, answer)| *answer == Answer::Complete)
     }
 
     /// Whether any question about the kind was put.
     pub fn asked_about(&self, kind: Kind) -> bool {
-        self.answers.keys().any(|(asked, _)| *asked == kind)
+        self.of_kind(kind).next().is_some()
     }
 
     /// The first question about the kind that was refused or failed.
     pub fn refusal<T>(&self, kind: Kind) -> Option<Fact<T>> {
-        self.troubles().find(|(asked, ..)| *asked == kind).and_then(|(_, _, answer)| match answer {
+        self.of_kind(kind).find_map(|(_, answer)| match answer {
             Answer::Complete => None,
             Answer::Hidden(denial) => Some(Fact::Hidden(denial.clone())),
             Answer::Failed(failure) => Some(Fact::Failed(failure.clone())),
         })
+    }
+
+    /// The questions about one kind, in stable order.
+    fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&Scope, &Answer)> {
+        let from_kind = self.answers.range((kind, Scope::Named(None, String::new()))..);
+        from_kind.take_while(move |((of, _), _)| *of == kind).map(|((_, scope), answer)| (scope, answer))
     }
 
     /// Every question that was refused or failed, in stable order.
@@ -253,69 +203,48 @@ pub struct Inventory {
     /// Parts of the source that could not be read, whatever they held.
     pub unread: Vec<Failure>,
     events: Vec<Event>,
-    events_by_object: HashMap<EventKey, Vec<usize>>,
+    events_by_object: Index,
+    requests_by_certificate_name: Index,
+    newest_time: Option<jiff::Timestamp>,
     crossrefs: crossref::CrossRefs,
-    certificates_by_secret: HashMap<(String, String), Vec<usize>>,
-    requests_by_certificate_name: HashMap<(String, String), Vec<usize>>,
 }
-
-type EventKey = (String, String, String);
 
 impl Inventory {
     /// Indexes what a source gave. Linear but for the sorting.
     pub fn new(objects: Objects) -> Self {
         let mut events = objects.events;
         events.sort_by_key(last_seen);
-        let mut events_by_object: HashMap<EventKey, Vec<usize>> = HashMap::new();
-        for (index, event) in events.iter().enumerate() {
-            let object = &event.involved_object;
-            let word = |text: &Option<String>| text.clone().unwrap_or_default();
-            let key = (word(&object.kind), word(&object.namespace), word(&object.name));
-            events_by_object.entry(key).or_default().push(index);
-        }
-        let certificates = Store::new(objects.certificates);
-        let mut certificates_by_secret: HashMap<_, Vec<usize>> = HashMap::new();
-        for (index, certificate) in certificates.items.iter().enumerate() {
-            let namespace = certificate.namespace().unwrap_or_default().to_owned();
-            certificates_by_secret.entry((namespace, certificate.spec.secret_name.clone())).or_default().push(index);
-        }
         let requests = Store::new(objects.requests);
-        let mut requests_by_certificate_name: HashMap<_, Vec<usize>> = HashMap::new();
-        for (index, request) in requests.items.iter().enumerate() {
-            if let Some(name) = request.certificate_name() {
-                let namespace = request.namespace().unwrap_or_default().to_owned();
-                requests_by_certificate_name.entry((namespace, name.to_owned())).or_default().push(index);
-            }
-        }
-        let (ingresses, pods) = (Store::new(objects.ingresses), Store::new(objects.pods));
-        let (challenges, deployments) = (Store::new(objects.challenges), Store::new(objects.deployments));
-        Self {
-            crossrefs: crossref::CrossRefs::new(&certificates, &challenges, &deployments, &ingresses, &pods),
-            certificates,
+        let mut inventory = Self {
+            events_by_object: Index::of(&events, |event| Some(about(event))),
+            requests_by_certificate_name: Index::of(&requests.items, certificate_of),
+            certificates: Store::new(objects.certificates),
             requests,
             orders: Store::new(objects.orders),
-            challenges,
+            challenges: Store::new(objects.challenges),
             issuers: Store::new(objects.issuers),
             cluster_issuers: Store::new(objects.cluster_issuers),
             external_issuers: objects.external_issuers,
             secrets: Store::new(objects.secrets),
-            pods,
+            pods: Store::new(objects.pods),
             services: Store::new(objects.services),
-            ingresses,
+            ingresses: Store::new(objects.ingresses),
             ingress_classes: Store::new(objects.ingress_classes),
             http_routes: Store::new(objects.http_routes),
             gateways: Store::new(objects.gateways),
             listener_sets: Store::new(objects.listener_sets),
-            deployments,
+            deployments: Store::new(objects.deployments),
             leases: Store::new(objects.leases),
             endpoint_slices: Store::new(objects.endpoint_slices),
             coverage: objects.coverage,
             unread: objects.unread,
             events,
-            events_by_object,
-            certificates_by_secret,
-            requests_by_certificate_name,
-        }
+            newest_time: None,
+            crossrefs: crossref::CrossRefs::default(),
+        };
+        inventory.newest_time = inventory.newest();
+        inventory.crossrefs = crossref::CrossRefs::of(&inventory);
+        inventory
     }
 
     /// One object by name, and if it is not here, whether that means anything.
@@ -328,6 +257,9 @@ impl Inventory {
 
     /// What it means that no such object is in the inventory: [`Fact::Absent`] only if somebody looked.
     pub fn missing<T>(&self, kind: Kind, namespace: Option<&str>, name: Option<&str>) -> Fact<T> {
+        if self.coverage.answers.is_empty() {
+            return Fact::NotLooked(WhyNot::NotInSource);
+        }
         let mut scopes = Vec::new();
         if let Some(name) = name {
             scopes.push(Scope::Named(namespace.map(str::to_owned), name.to_owned()));
@@ -341,6 +273,9 @@ impl Inventory {
 
     /// What it means that the object with this UID owns nothing of the kind.
     pub fn none_owned<T>(&self, kind: Kind, namespace: Option<&str>, owner_uid: &str) -> Fact<T> {
+        if self.coverage.answers.is_empty() {
+            return Fact::NotLooked(WhyNot::NotInSource);
+        }
         let mut scopes = vec![Scope::OwnedBy(owner_uid.to_owned())];
         scopes.extend(namespace.map(|namespace| Scope::Namespace(namespace.to_owned())));
         scopes.push(Scope::Cluster);
@@ -356,60 +291,44 @@ impl Inventory {
         }
     }
 
-    /// Every event of the source, oldest first.
-    pub fn events(&self) -> &[Event] {
-        &self.events
-    }
-
     /// The events about one object, oldest first. Those of a former object of the same name are left out when
     /// both UIDs are known.
-    pub fn events_of<'i>(&'i self, object: &ObjRef, uid: Option<&str>) -> impl DoubleEndedIterator<Item = &'i Event> {
-        let key = (object.kind.word().to_owned(), object.namespace.clone().unwrap_or_default(), object.name.clone());
-        let uid = uid.map(str::to_owned);
-        self.events_by_object.get(&key).into_iter().flatten().map(|index| &self.events[*index]).filter(move |event| {
-            match (&event.involved_object.uid, &uid) {
-                (Some(theirs), Some(ours)) if !theirs.is_empty() => theirs == ours,
-                (Some(_) | None, Some(_) | None) => true,
-            }
+    pub fn events_of<'i, T: Object>(&'i self, object: &T) -> impl DoubleEndedIterator<Item = &'i Event> {
+        let wanted = [T::KIND.word(), object.namespace().unwrap_or_default(), object.name()];
+        let ours = object.uid();
+        self.events_by_object.find(&self.events, wanted, move |event| {
+            let theirs = event.involved_object.uid.as_deref().filter(|uid| !uid.is_empty());
+            about(event) == wanted && theirs.zip(ours).is_none_or(|(theirs, ours)| theirs == ours)
         })
-    }
-
-    /// The Certificates of a namespace that write to one Secret.
-    pub fn certificates_for_secret(&self, namespace: &str, secret: &str) -> impl Iterator<Item = &Certificate> {
-        self.certificates_by_secret
-            .get(&(namespace.to_owned(), secret.to_owned()))
-            .into_iter()
-            .flatten()
-            .map(|index| &self.certificates.items[*index])
     }
 
     /// The requests that name a Certificate in their annotation, whoever owns them.
     pub fn requests_naming(&self, namespace: &str, certificate: &str) -> impl Iterator<Item = &CertificateRequest> {
-        self.requests_by_certificate_name
-            .get(&(namespace.to_owned(), certificate.to_owned()))
-            .into_iter()
-            .flatten()
-            .map(|index| &self.requests.items[*index])
+        let wanted = Some((namespace, certificate));
+        let names = move |request: &CertificateRequest| certificate_of(request) == wanted;
+        self.requests_by_certificate_name.find(&self.requests.items, (namespace, certificate), names)
     }
 
     /// The namespaces that hold an object of this kind and name, sorted.
     pub fn namespaces_of(&self, kind: Kind, name: &str) -> Vec<String> {
-        self.names(kind).filter(|(_, theirs)| *theirs == name).map(|(namespace, _)| namespace.to_owned()).collect()
+        self.asked(kind).map(|names| names.namespaces_of(name)).unwrap_or_default()
     }
 
     /// Namespace and name of every object of a kind that can be asked about, sorted.
-    pub fn names(&self, kind: Kind) -> Box<dyn Iterator<Item = (&str, &str)> + '_> {
-        fn of<T: Object>(store: &Store<T>) -> Box<dyn Iterator<Item = (&str, &str)> + '_> {
-            Box::new(store.iter().map(key))
-        }
+    pub fn names(&self, kind: Kind) -> impl Iterator<Item = (&str, &str)> {
+        self.asked(kind).into_iter().flat_map(Names::all)
+    }
+
+    /// The names of a kind that can be asked about.
+    fn asked(&self, kind: Kind) -> Option<&dyn Names> {
         match kind {
-            Kind::Certificate => of(&self.certificates),
-            Kind::CertificateRequest => of(&self.requests),
-            Kind::Order => of(&self.orders),
-            Kind::Challenge => of(&self.challenges),
-            Kind::Issuer => of(&self.issuers),
-            Kind::ClusterIssuer => of(&self.cluster_issuers),
-            Kind::Secret => of(&self.secrets),
+            Kind::Certificate => Some(&self.certificates),
+            Kind::CertificateRequest => Some(&self.requests),
+            Kind::Order => Some(&self.orders),
+            Kind::Challenge => Some(&self.challenges),
+            Kind::Issuer => Some(&self.issuers),
+            Kind::ClusterIssuer => Some(&self.cluster_issuers),
+            Kind::Secret => Some(&self.secrets),
             Kind::Event
             | Kind::Pod
             | Kind::Service
@@ -420,19 +339,33 @@ impl Inventory {
             | Kind::ListenerSet
             | Kind::Deployment
             | Kind::Lease
-            | Kind::EndpointSlice => Box::new(std::iter::empty()),
+            | Kind::EndpointSlice => None,
         }
     }
 
     /// The newest time that any object of the source speaks of, as a stand-in for the time it was saved.
-    pub fn newest_time(&self) -> Option<jiff::Timestamp> {
-        let certificates = self.certificates.iter().filter_map(Object::created);
-        let requests = self.requests.iter().filter_map(Object::created);
-        let orders = self.orders.iter().filter_map(Object::created);
-        let challenges = self.challenges.iter().filter_map(Object::created);
-        let events = self.events.iter().filter_map(last_seen);
-        certificates.chain(requests).chain(orders).chain(challenges).chain(events).max()
+    pub const fn newest_time(&self) -> Option<jiff::Timestamp> {
+        self.newest_time
     }
+
+    fn newest(&self) -> Option<jiff::Timestamp> {
+        let certificates = self.certificates.items.iter().filter_map(Object::created).max();
+        let requests = self.requests.items.iter().filter_map(Object::created).max();
+        let orders = self.orders.items.iter().filter_map(Object::created).max();
+        let challenges = self.challenges.items.iter().filter_map(Object::created).max();
+        certificates.max(requests).max(orders).max(challenges).max(self.events.last().and_then(last_seen))
+    }
+}
+
+/// Kind, namespace and name of the object that an event is about.
+fn about(event: &Event) -> [&str; 3] {
+    let object = &event.involved_object;
+    [&object.kind, &object.namespace, &object.name].map(|word| word.as_deref().unwrap_or_default())
+}
+
+/// Namespace and name of the Certificate that a request names in its annotation.
+fn certificate_of(request: &CertificateRequest) -> Option<(&str, &str)> {
+    Some((request.namespace().unwrap_or_default(), request.certificate_name()?))
 }
 
 /// When an event was last seen: the field depends on which client wrote it.

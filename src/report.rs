@@ -2,6 +2,8 @@
 //!
 //! Judges facts by every rule and puts the findings in order. Knows no width, colour or format.
 
+#[cfg(test)]
+mod crowd;
 mod prospect;
 pub mod row;
 pub mod tree;

@@ -66,7 +66,6 @@ impl<'i> Chain<'i> {
             secret: Fact::NotLooked(WhyNot::NotReferenced),
             requests: Vec::new(),
             stray: None,
-            rivals: Vec::new(),
         }
     }
 
@@ -79,7 +78,8 @@ impl<'i> Chain<'i> {
             .map(|request| RequestNode::new(inventory, request, Tie::Owner, role(certificate, request)))
             .collect();
         for request in inventory.requests_naming(namespace, certificate.name()) {
-            if !requests.iter().any(|node| std::ptr::eq(node.request, request)) {
+            // An owned one is there already.
+            if certificate.uid().is_none_or(|uid| request.controller_uid() != Some(uid)) {
                 requests.push(RequestNode::new(inventory, request, Tie::AnnotationOnly, role(certificate, request)));
             }
         }
@@ -92,10 +92,6 @@ impl<'i> Chain<'i> {
             secret: inventory.get::<Secret>(Some(namespace), secret_name),
             requests,
             stray: None,
-            rivals: inventory
-                .certificates_for_secret(namespace, secret_name)
-                .filter(|rival| rival.name() != certificate.name())
-                .collect(),
         }
     }
 
@@ -221,8 +217,7 @@ impl<'i> ChallengeNode<'i> {
 
 /// Events outlive what they tell of, so those of a former Challenge of the name are left out by their time too.
 fn last_present(inventory: &Inventory, challenge: &Challenge) -> Option<Present> {
-    let object = challenge.objref();
-    let events = inventory.events_of(&object, challenge.uid()).rev();
+    let events = inventory.events_of(challenge).rev();
     let mut fresh = events.filter(|event| last_seen(event) >= challenge.created());
     fresh.find_map(|event| match event.reason.as_deref() {
         Some("Presented") => Some(Present::Done),

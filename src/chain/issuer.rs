@@ -40,16 +40,8 @@ impl<'i> IssuerView<'i> {
     /// What the inventory knows of the issuer that `reference` names, seen from `namespace`.
     pub fn resolve(inventory: &'i Inventory, reference: &IssuerRef, namespace: &str) -> Fact<Self> {
         if reference.is_external() {
-            return inventory
-                .external_issuers
-                .iter()
-                .find(|issuer| {
-                    issuer.kind == reference.kind_or_default()
-                        && issuer.group() == reference.group_or_default()
-                        && issuer.metadata.name.as_deref() == Some(reference.name.as_str())
-                        && issuer.metadata.namespace.as_deref().is_none_or(|theirs| theirs == namespace)
-                })
-                .map_or(Fact::NotLooked(WhyNot::NotInSource), |issuer| Fact::Seen(Self::External(issuer)));
+            let issuer = inventory.external_issuer(reference, namespace);
+            return issuer.map_or(Fact::NotLooked(WhyNot::NotInSource), |issuer| Fact::Seen(Self::External(issuer)));
         }
         match reference.objref(namespace) {
             Some(ObjRef { kind: Kind::ClusterIssuer, name, .. }) => {

@@ -40,7 +40,7 @@ impl Facts<'_> {
         let saved_with_others = !coverage.asked_about(kind) && self.inventory.names(kind).next().is_some();
         // A live chain is followed by computed names, without listing the kind. Names of Orders and Challenges are
         // computed from the issuer.
-        let by_name = coverage.named_complete().any(|object| object.kind == kind)
+        let by_name = coverage.knows_a_name(kind)
             && (kind == Kind::CertificateRequest || self.chain.issuer.seen().is_some());
         if fact.is_absent() || saved_with_others || by_name {
             return None;

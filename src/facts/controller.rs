@@ -50,10 +50,21 @@ impl<'i> Installation<'i> {
             .cert_manager_deployments()
             .filter_map(|deployment| {
                 let component = component(deployment)?;
-                Some(Workload { component, deployment, pods: pods(inventory, deployment) })
+                Some(Workload { component, deployment, pods: inventory.pods_of_cert_manager(deployment).collect() })
             })
             .collect();
         Self { workloads }
+    }
+
+    /// The back-off that the first controller found is started with. Two of them with different flags are beyond telling.
+    pub(super) fn back_off(&self) -> BackOff {
+        let controller = self.of_component(Component::Controller).next();
+        let duration = |name: &str| controller.and_then(|it| it.flag(name)).and_then(|text| parse_go(text).ok());
+        let defaults = BackOff::default();
+        BackOff {
+            min: duration("certificate-request-minimum-backoff-duration").unwrap_or(defaults.min),
+            max: duration("certificate-request-maximum-backoff-duration").unwrap_or(defaults.max),
+        }
     }
 
     /// The workloads of one component: none if the source shows none, several if there are two installations.
@@ -65,12 +76,14 @@ impl<'i> Installation<'i> {
 impl Workload<'_> {
     /// The arguments of the component's container.
     pub fn args(&self) -> Vec<&str> {
-        args(self.deployment)
+        let containers =
+            self.deployment.spec.template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
+        containers.iter().flat_map(|container| container.args.iter().flatten()).map(String::as_str).collect()
     }
 
     /// The value of `--name=value` among the arguments.
     pub fn flag(&self, name: &str) -> Option<&str> {
-        flag(self.deployment, name)
+        self.args().into_iter().find_map(|arg| arg.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// Replicas that are wanted.
@@ -84,35 +97,15 @@ impl Workload<'_> {
     }
 }
 
-/// The back-off that the first controller found is started with. Two of them with different flags are beyond telling.
-pub(super) fn back_off(inventory: &Inventory) -> BackOff {
-    let controller = inventory.cert_manager_deployments().find(|it| component(it) == Some(Component::Controller));
-    let duration = |name: &str| controller.and_then(|it| flag(it, name)).and_then(|text| parse_go(text).ok());
-    let defaults = BackOff::default();
-    BackOff {
-        min: duration("certificate-request-minimum-backoff-duration").unwrap_or(defaults.min),
-        max: duration("certificate-request-maximum-backoff-duration").unwrap_or(defaults.max),
-    }
-}
-
-fn args(deployment: &Deployment) -> Vec<&str> {
-    let containers = deployment.spec.template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
-    containers.iter().flat_map(|container| container.args.iter().flatten()).map(String::as_str).collect()
-}
-
-fn flag<'d>(deployment: &'d Deployment, name: &str) -> Option<&'d str> {
-    args(deployment).into_iter().find_map(|arg| arg.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
-}
-
 fn component(deployment: &Deployment) -> Option<Component> {
     const ALL: [Component; 3] = [Component::Controller, Component::Webhook, Component::CaInjector];
     let template = deployment.spec.template.spec.as_ref()?;
     let images = || template.containers.iter().filter_map(|container| container.image.as_deref());
     let is_ours = |component: Component| {
-        let image = format!("cert-manager-{}", component.label());
-        let by_image = images().any(|full| image_name(full) == image);
+        let is_named = |name: &str| name.strip_prefix("cert-manager-") == Some(component.label());
+        let by_image = images().any(|full| is_named(image_name(full)));
         let by_label = deployment.label("app.kubernetes.io/component") == Some(component.label())
-            && template.containers.iter().any(|container| container.name == image);
+            && template.containers.iter().any(|container| is_named(&container.name));
         by_image || by_label
     };
     ALL.into_iter().find(|component| is_ours(*component))
@@ -123,19 +116,6 @@ fn image_name(image: &str) -> &str {
     let path = image.split('@').next().unwrap_or(image);
     let last = path.rsplit('/').next().unwrap_or(path);
     last.split(':').next().unwrap_or(last)
-}
-
-/// The Pods that the Deployment's selector chooses.
-fn pods<'i>(inventory: &'i Inventory, deployment: &Deployment) -> Vec<&'i Pod> {
-    let Some(labels) = deployment.spec.selector.match_labels.as_ref().filter(|labels| !labels.is_empty()) else {
-        return Vec::new();
-    };
-    inventory
-        .pods
-        .in_namespace(deployment.namespace().unwrap_or_default())
-        .iter()
-        .filter(|pod| labels.iter().all(|(key, value)| pod.label(key) == Some(value)))
-        .collect()
 }
 
 #[cfg(test)]
@@ -153,7 +133,7 @@ mod tests {
                  selector: {{}}\n  template: {{spec: {{containers: [{{name: c, image: 'quay.io/jetstack/{image}:v1.21.1', \
                  args: [{args}]}}]}}}}\n"
             ));
-            back_off(&Inventory::new(specimen.objects))
+            Installation::of(&Inventory::new(specimen.objects)).back_off()
         };
         let flags =
             "--certificate-request-minimum-backoff-duration=5m, --certificate-request-maximum-backoff-duration=2h";

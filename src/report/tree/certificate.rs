@@ -52,7 +52,9 @@ pub(super) fn node(facts: &Facts, certificate: &Certificate, requests: Requests)
     }
     details.extend(status.conditions.iter().map(condition));
     details.extend(events(facts, certificate));
-    for rival in &facts.chain.rivals {
+    let namespace = certificate.namespace().unwrap_or_default();
+    let writers = facts.inventory.certificates_for_secret(namespace, &certificate.spec.secret_name);
+    for rival in writers.filter(|writer| writer.name() != certificate.name()) {
         details.push(Detail::new("rival", format!("Certificate {} writes to the same Secret", rival.name())));
     }
     node.children = below(facts, requests);

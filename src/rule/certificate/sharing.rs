@@ -26,12 +26,12 @@ pub static TWO_CERTIFICATES_ONE_SECRET: Rule = Rule {
 
 fn two_certificates_one_secret(facts: &Facts) -> Judgement {
     let certificate = facts.certificate()?;
-    let rivals: Vec<&Certificate> =
-        facts.chain.rivals.iter().copied().filter(|rival| rival.deleting_since().is_none()).collect();
-    if rivals.is_empty() {
+    let namespace = certificate.namespace().unwrap_or_default();
+    let mut writers = facts.inventory.certificates_for_secret(namespace, &certificate.spec.secret_name);
+    if !writers.any(|writer| is_rival(certificate, writer)) {
         return Err(Withheld::NotApplicable);
     }
-    let owner = owner(facts, certificate, &rivals);
+    let owner = owner(facts, certificate);
     if owner.name() == certificate.name() || certificate.is(CertificateConditionType::Ready) {
         return Ok(vec![]);
     }
@@ -73,19 +73,30 @@ fn two_certificates_one_secret(facts: &Facts) -> Judgement {
     Ok(vec![finding.fix(separate).fix(Fix::command(title, delete))])
 }
 
+/// Whether another Certificate of the namespace claims the same Secret.
+fn is_rival(certificate: &Certificate, other: &Certificate) -> bool {
+    other.name() != certificate.name()
+        && other.spec.secret_name == certificate.spec.secret_name
+        && other.deleting_since().is_none()
+}
+
 /// The one that cert-manager issues: whom the Secret was issued for, else the oldest, else the first by name.
-fn owner<'i>(facts: &Facts<'i>, certificate: &'i Certificate, rivals: &[&'i Certificate]) -> &'i Certificate {
-    let all = || std::iter::once(certificate).chain(rivals.iter().copied());
+fn owner<'i>(facts: &Facts<'i>, certificate: &'i Certificate) -> &'i Certificate {
+    let namespace = certificate.namespace().unwrap_or_default();
     let by_secret = facts.chain.secret.seen().and_then(|secret| secret.annotation(annotation::CERTIFICATE_NAME));
     let by_condition = match unready(certificate) {
         Some((CertificateReason::IncorrectCertificate, message)) => message.split('"').nth(1),
         Some(_) | None => None,
     };
-    by_secret
-        .or(by_condition)
-        .and_then(|name| all().find(|candidate| candidate.name() == name))
-        .or_else(|| all().min_by_key(|candidate| (candidate.created(), candidate.name())))
-        .unwrap_or(certificate)
+    let named = by_secret.or(by_condition).and_then(|name| {
+        let named = facts.inventory.get::<Certificate>(Some(namespace), name).seen().copied()?;
+        (named.name() == certificate.name() || is_rival(certificate, named)).then_some(named)
+    });
+    named.unwrap_or_else(|| {
+        let age = |certificate: &&'i Certificate| (certificate.created(), certificate.name());
+        let oldest = facts.inventory.oldest_writer(namespace, &certificate.spec.secret_name);
+        std::iter::once(certificate).chain(oldest).min_by_key(age).unwrap_or(certificate)
+    })
 }
 
 /// From how many namespaces on it is worth a word: two may be a move from one to the other.

@@ -255,8 +255,9 @@ pub(super) fn is_down(facts: &Facts, workload: &Workload) -> bool {
 
 /// The Lease of one of these names that was renewed last, in whatever namespace.
 fn newest_lease<'i>(facts: &Facts<'i>, names: &[&str]) -> Option<(&'i Lease, Timestamp)> {
-    let leases = facts.inventory.leases.iter().filter(|lease| names.contains(&lease.name()));
-    leases.filter_map(|lease| Some((lease, renewed(lease)?))).max_by_key(|(_, renewed)| *renewed)
+    let leases = names.iter().flat_map(|name| facts.inventory.leases.named(name));
+    let renewed = leases.filter_map(|lease| Some((lease, renewed(lease)?)));
+    renewed.max_by_key(|(lease, renewed)| (*renewed, lease.namespace(), lease.name()))
 }
 
 fn is_stale(facts: &Facts, lease: &Lease, renewed: Timestamp) -> bool {

@@ -12,9 +12,6 @@ use crate::finding::{Fix, Witness};
 use crate::objref::Kind;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
-/// The label that ties an EndpointSlice to its Service.
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
-
 pub static NO_ENDPOINTS: Rule = Rule {
     id: "webhook-no-endpoints",
     aliases: &[],
@@ -98,8 +95,7 @@ fn no_endpoints(facts: &Facts) -> Judgement {
 /// The EndpointSlices of the Service, which has the Deployment's name.
 pub(super) fn slices_of<'i>(facts: &Facts<'i>, workload: &Workload<'i>) -> Vec<&'i EndpointSlice> {
     let deployment = workload.deployment;
-    let slices = facts.inventory.endpoint_slices.in_namespace(deployment.namespace().unwrap_or_default());
-    slices.iter().filter(|slice| slice.label(SERVICE_NAME) == Some(deployment.name())).collect()
+    facts.inventory.slices_of(deployment.namespace().unwrap_or_default(), deployment.name()).collect()
 }
 
 /// Whether nothing that was seen keeps the webhook from answering.

@@ -85,7 +85,7 @@ fn why_not_found(facts: &Facts, heard: &Heard) -> String {
             route.name()
         );
     }
-    if !front::others_for_host(facts, name).is_empty() {
+    if !facts.inventory.ingresses_serving(name).is_empty() {
         return format!(
             "The host {name} has an Ingress of its own, but the challenge path does not lead to the solver."
         );
@@ -99,7 +99,7 @@ fn solver_objects(mut finding: Finding, facts: &Facts, heard: &Heard) -> Finding
         let words = format!("{}: {}", ingress.name(), front::describe(ingress));
         finding = finding.evidence(Witness::Status(Kind::Ingress, "loadBalancer"), words);
     }
-    for ingress in front::others_for_host(facts, heard.name()) {
+    for ingress in facts.inventory.ingresses_serving(heard.name()) {
         let words = format!("{} serves {} too: {}", ingress.objref(), heard.name(), front::describe(ingress));
         finding = finding.evidence(Witness::Spec(Kind::Ingress, "rules"), words);
     }

@@ -97,7 +97,7 @@ fn overriding_class(facts: &Facts) -> Option<&'static str> {
 fn served_by_another<'i>(facts: &Facts<'i>, heard: &Heard, ingress: &Ingress) -> Option<Fault<'i>> {
     let class = front::class_of(ingress);
     let addresses = front::addresses_of(ingress);
-    let others = front::others_for_host(facts, heard.name());
+    let others = facts.inventory.ingresses_serving(heard.name());
     let other = others.into_iter().find(|other| {
         let theirs = front::addresses_of(other);
         front::class_of(other).is_some_and(|other| Some(other) != class)

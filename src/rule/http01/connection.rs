@@ -2,14 +2,13 @@
 //!
 //! The self check and the CA stand at different places, so each has a rule of its own.
 
-use k8s_openapi::api::core::v1::Service;
-
 use super::front::{self, Compared};
 use super::words::{CaSaid, NoAnswer, Redirect, SelfCheck};
 use super::{Heard, Words, heard};
 use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
+use crate::inventory::speaks_of_proxy_protocol;
 use crate::objref::Kind;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
@@ -141,17 +140,12 @@ fn compared_words(address: std::net::IpAddr, served: &[&str]) -> Option<String> 
 
 /// Load balancers whose annotations speak of PROXY protocol.
 fn proxy_protocol(facts: &Facts) -> Vec<String> {
-    let is_balancer =
-        |service: &&Service| service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer");
-    let mut found = Vec::new();
-    for service in facts.inventory.services.iter().filter(is_balancer) {
-        for (key, value) in service.metadata.annotations.iter().flatten() {
-            if key.contains("proxy-protocol") && value != "false" {
-                found.push(format!("{}: {key}={value}", service.objref()));
-            }
-        }
-    }
-    found
+    let balancers = facts.inventory.balancers_with_proxy_protocol();
+    let spoken = balancers.flat_map(|service| {
+        let annotations = service.metadata.annotations.iter().flatten();
+        annotations.filter(|annotation| speaks_of_proxy_protocol(*annotation)).map(move |spoken| (service, spoken))
+    });
+    spoken.map(|(service, (key, value))| format!("{}: {key}={value}", service.objref())).collect()
 }
 
 pub static CA_CANNOT_CONNECT: Rule = Rule {

@@ -35,33 +35,10 @@ pub fn describe(ingress: &Ingress) -> String {
     }
 }
 
-/// The Ingresses that name the host and are no solver's, of all namespaces.
-pub fn others_for_host<'i>(facts: &Facts<'i>, host: &str) -> Vec<&'i Ingress> {
-    let names_host = |ingress: &&Ingress| {
-        let rules = ingress.spec.as_ref().and_then(|spec| spec.rules.as_deref()).unwrap_or_default();
-        rules.iter().filter_map(|rule| rule.host.as_deref()).any(|pattern| covers(pattern, host))
-    };
-    facts
-        .inventory
-        .ingresses
-        .iter()
-        .filter(|ingress| ingress.label(annotation::SOLVER).is_none())
-        .filter(names_host)
-        .collect()
-}
-
-/// Whether a host of an Ingress or listener, which may begin with `*.`, covers the name.
-pub fn covers(pattern: &str, name: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        Some(parent) => name.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
-        None => pattern.eq_ignore_ascii_case(name),
-    }
-}
-
 /// The annotations of the other Ingresses of the host whose keys hold one of the words: `KEY=VALUE on Ingress N/X`.
 pub fn annotations_like(facts: &Facts, host: &str, words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    for ingress in others_for_host(facts, host) {
+    for ingress in facts.inventory.ingresses_serving(host) {
         for (key, value) in ingress.metadata.annotations.iter().flatten() {
             if words.iter().any(|word| key.contains(word)) {
                 found.push(format!("{key}={value} on {}", ingress.objref()));
@@ -96,7 +73,8 @@ pub fn served_at<'i>(facts: &Facts<'i>, node: &ChallengeNode<'i>) -> Vec<&'i str
     let challenge = node.challenge;
     let mut addresses: Vec<&str> = node.ingresses.iter().copied().flat_map(addresses_of).collect();
     if addresses.is_empty() {
-        addresses = others_for_host(facts, &challenge.spec.dns_name).into_iter().flat_map(addresses_of).collect();
+        addresses =
+            facts.inventory.ingresses_serving(&challenge.spec.dns_name).into_iter().flat_map(addresses_of).collect();
     }
     if addresses.is_empty() {
         let own = challenge.namespace().unwrap_or_default();
@@ -144,19 +122,6 @@ pub fn is_private(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_cover_names_label_by_label() {
-        for (pattern, name, expected) in [
-            ("a.example.com", "A.example.com", true),
-            ("*.example.com", "a.example.com", true),
-            ("*.example.com", "a.b.example.com", false),
-            ("*.example.com", "example.com", false),
-            ("b.example.com", "a.example.com", false),
-        ] {
-            assert_eq!(covers(pattern, name), expected, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn private_addresses_and_host_names_prove_nothing() {

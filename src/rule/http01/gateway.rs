@@ -170,7 +170,7 @@ fn parent_fault(facts: &Facts, heard: &Heard, parent: &ParentRef, own: &str) -> 
     let namespace = front::namespace_of(parent, own);
     let found = facts.inventory.get::<Gateway>(Some(namespace), &parent.name);
     if found.is_absent() {
-        let elsewhere = facts.inventory.gateways.iter().find(|gateway| gateway.name() == parent.name);
+        let elsewhere = facts.inventory.gateways.named(&parent.name).next();
         let hint = elsewhere.and_then(|gateway| gateway.namespace());
         return Some(Fault {
             says: format!(

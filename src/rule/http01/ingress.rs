@@ -109,8 +109,7 @@ fn ingress_missing_for(facts: &Facts, heard: &Heard) -> Option<Finding> {
     let elsewhere: Vec<&str> = facts
         .inventory
         .ingresses
-        .iter()
-        .filter(|ingress| ingress.name() == wanted)
+        .named(wanted)
         .filter_map(|ingress| ingress.namespace())
         .filter(|other| *other != namespace)
         .collect();
@@ -154,7 +153,7 @@ fn ingress_missing_for(facts: &Facts, heard: &Heard) -> Option<Finding> {
 
 /// An Ingress of the namespace whose name is close.
 fn near_ingress<'i>(facts: &Facts<'i>, namespace: &str, wanted: &str) -> Option<&'i str> {
-    let names = facts.inventory.ingresses.in_namespace(namespace).iter().map(Object::name);
+    let names = facts.inventory.ingresses.around(namespace, wanted).iter().map(Object::name);
     let scored = names.map(|name| (strsim::jaro_winkler(name, wanted), name)).filter(|(score, _)| *score > 0.8);
     scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
 }

@@ -2,6 +2,8 @@
 //!
 //! Knowledge for better words only: nothing is decided by a host that is not in the list.
 
+pub(super) use crate::inventory::host;
+
 /// A public CA's ACME directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Directory {
@@ -46,16 +48,14 @@ const RETIRED: [(&str, &str); 2] = [
 /// How many letters of a host may differ for it to be a slip of the pen.
 const NEAR: usize = 3;
 
-/// The host of a URL, without port; empty if there is none.
-pub(super) fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default()
-}
-
 /// The public directory on the host of `url`, whatever the path.
 pub(super) fn known(url: &str) -> Option<&'static Directory> {
     DIRECTORIES.iter().find(|directory| host(directory.url).eq_ignore_ascii_case(host(url)))
+}
+
+/// The hosts of the directories whose certificates are trusted.
+pub(super) fn real_hosts() -> impl Iterator<Item = &'static str> {
+    DIRECTORIES.iter().filter(|directory| !directory.is_staging).map(|directory| host(directory.url))
 }
 
 /// The address that was probably meant by `url`, if that is not it: the successor of a retired one, the right path of
@@ -83,12 +83,5 @@ mod tests {
         assert_eq!(meant("https://acme-v02.api.letsencypt.org/directory"), Some(LE));
         assert_eq!(meant(LE), None);
         assert_eq!(meant("https://ca.corp.example/acme/acme/directory"), None);
-    }
-
-    #[test]
-    fn the_host_is_cut_out_of_any_url() {
-        assert_eq!(host("https://user@ca.example:9000/dir?x"), "ca.example");
-        assert_eq!(host("ca.example/dir"), "ca.example");
-        assert_eq!(host(""), "");
     }
 }

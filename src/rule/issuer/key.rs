@@ -53,15 +53,15 @@ fn lost_or_shared(facts: &Facts) -> Judgement {
     }
     let Some((object, witness, words)) = foreign_words(facts) else { return Ok(vec![]) };
     let account = Account::of(facts);
-    let twins = account.as_ref().map(|account| account.twins(facts)).unwrap_or_default();
+    let twin = account.as_ref().and_then(|account| account.twin(facts));
     let moved = account.as_ref().and_then(Account::moved);
-    if !says(words, FOREIGN) && twins.is_empty() && moved.is_none() {
+    if !says(words, FOREIGN) && twin.is_none() && moved.is_none() {
         // The order may simply be too old.
         return Ok(vec![]);
     }
     let finding =
         LOST_OR_SHARED.on(object).evidence(witness, words).evidence(Witness::Source, moved.unwrap_or_default());
-    let finding = match (&account, twins.first()) {
+    let finding = match (&account, &twin) {
         (Some(account), Some(twin)) => {
             let separate = json!({"spec": {"acme": {"privateKeySecretRef": {"name": format!("{}-account", account.issuer.name)}}}});
             finding
@@ -174,19 +174,15 @@ impl<'i> Account<'i> {
         })
     }
 
-    /// Other issuers that use the same Secret with another CA.
-    fn twins(&self, facts: &Facts) -> Vec<ObjRef> {
-        let issuers = facts.inventory.issuers.iter().map(|issuer| (issuer.objref(), &issuer.spec));
-        let cluster = facts.inventory.cluster_issuers.iter().map(|issuer| (issuer.objref(), &issuer.spec));
-        let shares = |object: &ObjRef, spec: &IssuerSpec| {
-            spec.acme.as_ref().is_some_and(|acme| {
-                *object != self.issuer
-                    && acme.private_key_secret_ref.name == self.secret
-                    && host(&acme.server) != host(&self.acme.server)
-                    && Home::of(facts, object).namespace == self.home
-            })
-        };
-        issuers.chain(cluster).filter(|(object, spec)| shares(object, spec)).map(|(object, _)| object).collect()
+    /// Another issuer that uses the same Secret with another CA.
+    fn twin(&self, facts: &Facts) -> Option<ObjRef> {
+        let issuers = facts.inventory.issuers_with_account_key(&self.home, self.secret);
+        let cluster = facts.inventory.cluster_issuers_with_account_key(self.secret);
+        let cluster = cluster.filter(|issuer| Home::of(facts, &issuer.objref()).namespace == self.home);
+        let mut all = issuers.map(|it| (it.objref(), &it.spec)).chain(cluster.map(|it| (it.objref(), &it.spec)));
+        let is_of_another_ca =
+            |spec: &IssuerSpec| spec.acme.as_ref().is_some_and(|acme| host(&acme.server) != host(&self.acme.server));
+        all.find(|(object, spec)| *object != self.issuer && is_of_another_ca(spec)).map(|(object, _)| object)
     }
 
     /// In words, that the account is registered at another CA than the issuer's.

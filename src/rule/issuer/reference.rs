@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{is_said_missing, is_waiting, patch, request_words};
-use crate::api::{Condition, IssuerRef, Object, RequestConditionType};
+use crate::api::{ClusterIssuer, Condition, Issuer, IssuerRef, Object, RequestConditionType};
+use crate::fact::Fact;
 use crate::facts::{Facts, known};
 use crate::finding::{Finding, Fix, Witness};
 use crate::inventory::last_seen;
@@ -181,18 +182,22 @@ impl<'f, 'i> Missing<'f, 'i> {
         let inventory = self.facts.inventory;
         let name = self.reference.name.as_str();
         let Some(kind) = self.reference.own_kind() else { return Meant::NoSuchKind };
-        let here = inventory.issuers.in_namespace(&self.namespace).iter().map(Object::objref);
-        let candidates: Vec<ObjRef> = here.chain(inventory.cluster_issuers.iter().map(Object::objref)).collect();
-        if let Some(other) = candidates.iter().find(|other| other.name == name && other.kind != kind) {
-            return Meant::OtherKind(other.clone());
+        let other = if kind == Kind::ClusterIssuer {
+            inventory.get::<Issuer>(Some(&self.namespace), name).map(Object::objref)
+        } else {
+            inventory.get::<ClusterIssuer>(None, name).map(Object::objref)
+        };
+        if let Fact::Seen(other) = other {
+            return Meant::OtherKind(other);
         }
         let elsewhere = inventory.namespaces_of(Kind::Issuer, name);
         if kind == Kind::Issuer && !elsewhere.is_empty() {
             return Meant::Elsewhere(elsewhere);
         }
         let distance = |other: &ObjRef| strsim::damerau_levenshtein(&other.name, name);
-        candidates
-            .into_iter()
+        let own = inventory.issuers.around(&self.namespace, name).iter().map(Object::objref);
+        let cluster = inventory.cluster_issuers.around("", name).iter().map(Object::objref);
+        own.chain(cluster)
             .filter(|other| distance(other) <= NEAR && name.len() > 2 * NEAR)
             .min_by_key(|other| (distance(other), other.kind != kind))
             .map_or(Meant::Unknown, Meant::Near)

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::directory::{Directory, known};
+use super::directory::{known, real_hosts};
 use super::patch;
 use super::reference::point_at;
 use crate::api::{AcmeIssuer, Certificate, Object};
@@ -73,13 +73,9 @@ fn unspecific(certificate: &Certificate) -> String {
 
 fn with_real_issuer(facts: &Facts, certificate: &Certificate, issuer: &ObjRef, finding: Finding) -> Finding {
     let namespace = certificate.namespace().unwrap_or_default();
-    let own = facts.inventory.issuers.in_namespace(namespace).iter().map(|issuer| (issuer.objref(), &issuer.spec));
-    let cluster = facts.inventory.cluster_issuers.iter().map(|issuer| (issuer.objref(), &issuer.spec));
-    let is_real = |directory: &Directory| !directory.is_staging;
-    let real = own
-        .chain(cluster)
-        .find(|(_, spec)| spec.acme.as_ref().and_then(|acme| known(&acme.server)).is_some_and(is_real));
-    if let Some((real, _)) = real {
+    let own = real_hosts().filter_map(|host| Some(facts.inventory.issuers_at_host(namespace, host).next()?.objref()));
+    let cluster = real_hosts().filter_map(|host| Some(facts.inventory.cluster_issuers_at_host(host).next()?.objref()));
+    if let Some(real) = own.min().or_else(|| cluster.min()) {
         let fix = point_at(certificate, &real);
         return finding.fix(Fix { title: format!("{}: a real certificate follows by itself", fix.title), ..fix });
     }

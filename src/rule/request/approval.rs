@@ -1,5 +1,7 @@
 //! Approval: nobody decides on a request, or the one who wants to approve it may not.
 
+use k8s_openapi::api::apps::v1::Deployment;
+
 use super::{Family, Judgement, Nature, Outlook, Rule, Severity};
 use crate::api::{CertificateRequest, Object, RequestConditionType};
 use crate::duration::human;
@@ -259,15 +261,9 @@ fn built_in_approver(facts: &Facts) -> BuiltIn {
 
 /// A Deployment of approver-policy without a Pod that is available.
 fn approver_down(facts: &Facts) -> Option<ObjRef> {
-    facts.inventory.deployments.iter().find_map(|deployment| {
-        let containers =
-            deployment.spec.template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
-        let is_approver = containers
-            .iter()
-            .any(|container| container.image.as_deref().is_some_and(|image| image.contains("approver-policy")));
-        let available = deployment.status.as_ref().and_then(|status| status.available_replicas).unwrap_or(0);
-        (is_approver && available == 0).then(|| deployment.objref())
-    })
+    let available = |deployment: &&Deployment| deployment.status.as_ref().and_then(|status| status.available_replicas);
+    let mut down = facts.inventory.approver_policy_deployments().filter(|it| available(it).unwrap_or(0) == 0);
+    down.next().map(Object::objref)
 }
 
 #[cfg(test)]

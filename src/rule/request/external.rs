@@ -81,12 +81,7 @@ fn written(group: &str) -> &str {
 
 /// The group that serves a kind: of an issuer that was seen, else of a well-known one.
 fn group_of(facts: &Facts, kind: &str) -> Option<String> {
-    let seen = facts
-        .inventory
-        .external_issuers
-        .iter()
-        .find(|issuer| issuer.kind == kind)
-        .map(|issuer| issuer.group().to_owned());
+    let seen = facts.inventory.external_issuer_of_kind(kind).map(|issuer| issuer.group().to_owned());
     seen.or_else(|| {
         KNOWN.iter().find(|(known, _)| known.eq_ignore_ascii_case(kind)).map(|(_, group)| (*group).to_owned())
     })
@@ -169,15 +164,9 @@ fn issuer_words(facts: &Facts, reference: &IssuerRef) -> String {
 /// The Deployments that look like the group's controller, and whether a Pod of each is available. Their names,
 /// images or arguments hold the part of the group's name that is its own.
 fn servers(facts: &Facts, group: &str) -> Vec<(ObjRef, bool)> {
-    const COMMON: [&str; 9] = ["cert-manager", "certmanager", "io", "com", "org", "k8s", "jetstack", "sm", "dev"];
-    let Some(word) = group.split('.').find(|label| !COMMON.contains(label)) else { return Vec::new() };
-    let deployments = facts.inventory.deployments.iter().filter(|deployment| {
-        let containers =
-            deployment.spec.template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
-        deployment.name().contains(word)
-            || containers.iter().any(|container| container.image.as_deref().is_some_and(|image| image.contains(word)))
-    });
-    deployments
+    facts
+        .inventory
+        .deployments_for_group(group)
         .map(|deployment| {
             let available = deployment.status.as_ref().and_then(|status| status.available_replicas).unwrap_or(0);
             (deployment.objref(), available > 0)

@@ -290,7 +290,7 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
     );
     if controller_stands || waits_for_issuer {
         asks.push(list(Kind::Deployment, None, WORKLOADS));
-        for workload in facts.installation().workloads {
+        for workload in &facts.installation().workloads {
             let theirs = workload.deployment.namespace();
             asks.push(list(Kind::Pod, theirs, WORKLOADS));
             asks.push(list(Kind::EndpointSlice, theirs, ""));
