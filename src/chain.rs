@@ -149,11 +149,30 @@ impl<'i> RequestNode<'i> {
 
     fn holds(&self, object: &ObjRef) -> bool {
         use crate::api::Object;
-        self.request.objref() == *object
-            || self.orders.iter().any(|node| {
-                node.order.objref() == *object
-                    || node.challenges.iter().any(|challenge| challenge.challenge.objref() == *object)
-            })
+        use crate::objref::Kind;
+        match object.kind {
+            Kind::CertificateRequest => self.request.is_at(object),
+            Kind::Order => self.orders.iter().any(|node| node.order.is_at(object)),
+            Kind::Challenge => {
+                let mut challenges = self.orders.iter().flat_map(|node| &node.challenges);
+                challenges.any(|node| node.challenge.is_at(object))
+            }
+            Kind::Certificate
+            | Kind::Issuer
+            | Kind::ClusterIssuer
+            | Kind::Secret
+            | Kind::Event
+            | Kind::Pod
+            | Kind::Service
+            | Kind::Ingress
+            | Kind::IngressClass
+            | Kind::HttpRoute
+            | Kind::Gateway
+            | Kind::ListenerSet
+            | Kind::Deployment
+            | Kind::Lease
+            | Kind::EndpointSlice => false,
+        }
     }
 }
 

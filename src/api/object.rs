@@ -85,6 +85,12 @@ pub trait Object {
         self.meta().finalizers.as_deref().unwrap_or_default()
     }
 
+    /// Whether a reference is to it.
+    fn is_at(&self, object: &ObjRef) -> bool {
+        let namespace = self.namespace().filter(|_| Self::KIND.is_namespaced());
+        object.kind == Self::KIND && object.name == self.name() && object.namespace.as_deref() == namespace
+    }
+
     /// A reference to it.
     fn objref(&self) -> ObjRef {
         ObjRef::new(Self::KIND, self.namespace(), self.name())

@@ -30,7 +30,7 @@ const START_SECONDS: i64 = 60;
 fn asked<'i>(facts: &Facts<'i>, component: Component) -> Option<Workload<'i>> {
     let installation = facts.installation();
     let subject = &facts.chain.subject;
-    let workload = installation.of_component(component).find(|workload| workload.deployment.objref() == *subject);
+    let workload = installation.of_component(component).find(|workload| workload.deployment.is_at(subject));
     workload.cloned()
 }
 

@@ -92,7 +92,7 @@ fn turn(facts: &Facts, holder: &Challenge) -> Outlook {
 fn rival<'i>(facts: &Facts<'i>, challenge: &Challenge) -> Option<&'i Challenge> {
     facts.inventory.challenges_at_work_for(&challenge.spec.dns_name).find(|other| {
         other.spec.type_ == challenge.spec.type_
-            && other.objref() != challenge.objref()
+            && !other.is_at(&challenge.objref())
             && (other.controller_uid().is_none() || other.controller_uid() != challenge.controller_uid())
     })
 }
