@@ -1,7 +1,5 @@
 //! Certificates and bundles of them.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use thiserror::Error;
@@ -218,6 +216,16 @@ impl Certificate {
         self.signed_by(parent)
     }
 
+    /// Whether `parent` is the issuer that it names: a CA of that name with that key. Key identifiers tell keys apart
+    /// (RFC 5280 §4.2.1.1); where one has none, the signature decides.
+    pub fn names_issuer(&self, parent: &Self) -> bool {
+        let is_key = || match (&self.authority_key_id, &parent.subject_key_id) {
+            (Some(named), Some(own)) => named == own,
+            (Some(_) | None, _) => self.verify(&parent.key).is_ok(),
+        };
+        self.issuer.der == parent.subject.der && parent.may_sign().is_ok() && is_key()
+    }
+
     /// Go's `CheckSignatureFrom`, by which cert-manager orders chains: the parent may sign certificates, and its key
     /// made the signature. Names are not compared.
     pub fn signed_by(&self, parent: &Self) -> Result<(), LinkFault> {
@@ -254,9 +262,6 @@ fn strip_zeros(bytes: &[u8]) -> &[u8] {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]).collect()
 }

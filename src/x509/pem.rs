@@ -26,7 +26,7 @@ pub fn blocks(text: &[u8]) -> Vec<Block> {
         } else if let Some((_, body)) = &mut open {
             // Headers of RFC 1421, such as `Proc-Type: 4,ENCRYPTED`.
             if !line.contains(':') {
-                body.extend(line.chars().filter(|char| !char.is_ascii_whitespace()));
+                line.split_ascii_whitespace().for_each(|word| body.push_str(word));
             }
         }
     }

@@ -149,6 +149,28 @@ fn the_signer_must_be_a_ca_that_may_sign_and_did() {
 }
 
 #[test]
+fn an_issuer_is_named_by_name_and_key_identifier_or_else_proven_by_signature() {
+    let names = |change: fn(&mut CertificateParams), with_key_id: bool| {
+        let (ca_key, leaf_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut issuer = ca("root");
+        change(&mut issuer);
+        let mut leaf = leaf();
+        leaf.use_authority_key_identifier_extension = with_key_id;
+        let ours = issuer.clone().self_signed(&ca_key).unwrap().pem();
+        let renewed = issuer.clone().self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
+        let leaf = leaf.signed_by(&leaf_key, &Issuer::new(issuer, ca_key)).unwrap().pem();
+        let all = bundle(&[leaf, ours, renewed]).unwrap();
+        assert_eq!(all.leaf().authority_key_id.is_some(), with_key_id);
+        (all.leaf().names_issuer(&all.rest()[0]), all.leaf().names_issuer(&all.rest()[1]))
+    };
+    assert_eq!(names(|_| {}, true), (true, false));
+    assert_eq!(names(|_| {}, false), (true, false));
+    assert_eq!(names(|params| params.is_ca = IsCa::ExplicitNoCa, true), (false, false));
+    let (one, other) = (pair(ca("root")), pair(ca("other")));
+    assert!(!one.leaf().names_issuer(&other.rest()[0]));
+}
+
+#[test]
 fn every_block_must_be_a_certificate() {
     let pem = leaf().self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
     assert_eq!(bundle(&["# no block\n".into()]), Err(CertificateError::Empty));
