@@ -5,6 +5,8 @@
 
 mod times;
 
+mod head;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -13,23 +15,16 @@ use serde_json::Value;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use self::head::{Head, Items};
 use crate::api::ExternalIssuer;
 use crate::inventory::Objects;
 use crate::objref::Kind;
 
-/// The part of an object that says what it is, or what a `List` holds.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head<'a> {
-    #[serde(default)]
-    api_version: Option<String>,
-    #[serde(default)]
-    kind: Option<String>,
-    // Read later, so that a wrong one does not hide what the object is.
-    #[serde(borrow, default)]
-    metadata: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    items: Option<&'a RawValue>,
+/// The part of an object that names it. Read by itself, so that a wrong name does not hide what the object is.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    metadata: &'a RawValue,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -145,22 +140,23 @@ fn take_value(objects: &mut Objects, json: &str, implied: Option<(&str, &str)>, 
         }
         return;
     }
-    let Ok(head) = serde_json::from_str::<Head>(json) else { return };
+    let Some(head) = Head::read(json) else { return };
     let (api_version, kind) = match (&head.api_version, &head.kind, implied) {
-        (Some(api_version), Some(kind), _) => (api_version.as_str(), kind.as_str()),
+        (Some(api_version), Some(kind), _) => (&**api_version, &**kind),
         (_, _, Some(implied)) => implied,
         (Some(_) | None, Some(_) | None, None) => return,
     };
     taken.seen += 1;
     if let Some(item_kind) = kind.strip_suffix("List") {
         let implied = (!item_kind.is_empty()).then_some((api_version, item_kind));
-        match head.items.map_or(Ok(Vec::new()), |items| serde_json::from_str::<Vec<&RawValue>>(items.get())) {
-            Ok(items) => {
+        match head.items {
+            Items::None => {}
+            Items::List(items) => {
                 for item in items {
                     take_value(objects, item.get(), implied, deeper, taken);
                 }
             }
-            Err(_) => {
+            Items::Other => {
                 taken.unreadable.push(Unreadable { object: format!("a {kind}"), why: "its items are no list".into() });
             }
         }
@@ -171,8 +167,9 @@ fn take_value(objects: &mut Objects, json: &str, implied: Option<(&str, &str)>, 
         return;
     }
     if let Err(error) = take_object(objects, api_version, kind, json) {
-        let meta = head.metadata.and_then(|meta| serde_json::from_str::<HeadMeta>(meta.get()).ok()).unwrap_or_default();
-        let name = [meta.namespace, meta.name].into_iter().flatten().collect::<Vec<_>>().join("/");
+        let meta = serde_json::from_str::<Named>(json).and_then(|named| serde_json::from_str(named.metadata.get()));
+        let HeadMeta { name, namespace } = meta.unwrap_or_default();
+        let name = [namespace, name].into_iter().flatten().collect::<Vec<_>>().join("/");
         let object = if name.is_empty() { format!("a {kind}") } else { format!("{kind} {name}") };
         taken.unreadable.push(Unreadable { object, why: why(&error) });
     }
