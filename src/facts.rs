@@ -96,7 +96,13 @@ impl<'i> Facts<'i> {
 
     /// The certificates in that Secret's `tls.crt`, decoded once.
     pub fn stored(&self) -> Result<&Bundle, Withheld> {
-        self.stored.bundle(self.secret()?).ok_or(Withheld::NotApplicable)
+        self.stored.in_secret(self.secret()?).ok_or(Withheld::NotApplicable)
+    }
+
+    /// The certificates that the request of the present revision was answered with, decoded once. The Secret may be
+    /// hidden; what was stored last is there, too.
+    pub fn answered(&self) -> Option<&Bundle> {
+        self.stored.in_request(self.chain.current()?.request)
     }
 
     /// Whether cert-manager is at work on a new certificate (condition Issuing is True).

@@ -310,8 +310,8 @@ impl Inventory {
     }
 
     /// The namespaces that hold an object of this kind and name, sorted.
-    pub fn namespaces_of(&self, kind: Kind, name: &str) -> Vec<String> {
-        self.asked(kind).map(|names| names.namespaces_of(name)).unwrap_or_default()
+    pub fn namespaces_of<'i>(&'i self, kind: Kind, name: &'i str) -> impl Iterator<Item = &'i str> {
+        self.asked(kind).into_iter().flat_map(move |names| names.namespaces_of(name))
     }
 
     /// Namespace and name of every object of a kind that can be asked about, sorted.

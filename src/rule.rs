@@ -13,6 +13,7 @@ mod http01;
 mod issuer;
 mod order;
 mod outlook;
+mod places;
 mod progress;
 mod refusal;
 mod registry;

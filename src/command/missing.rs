@@ -93,7 +93,7 @@ fn of_other_kinds(looked: &Looked, object: &ObjRef) -> Vec<String> {
         .filter(|kind| *kind != object.kind)
         .flat_map(|kind| {
             let namespaces = looked.inventory.namespaces_of(kind, &object.name);
-            namespaces.into_iter().map(move |namespace| ObjRef::new(kind, Some(&namespace), &object.name))
+            namespaces.map(move |namespace| ObjRef::new(kind, Some(namespace), &object.name))
         })
         .collect();
     let is_elsewhere = |other: &ObjRef| other.namespace.is_some() && other.namespace != object.namespace;

@@ -40,8 +40,8 @@ impl Facts<'_> {
         let saved_with_others = !coverage.asked_about(kind) && self.inventory.names(kind).next().is_some();
         // A live chain is followed by computed names, without listing the kind. Names of Orders and Challenges are
         // computed from the issuer.
-        let by_name = coverage.knows_a_name(kind)
-            && (kind == Kind::CertificateRequest || self.chain.issuer.seen().is_some());
+        let by_name =
+            coverage.knows_a_name(kind) && (kind == Kind::CertificateRequest || self.chain.issuer.seen().is_some());
         if fact.is_absent() || saved_with_others || by_name {
             return None;
         }

@@ -86,7 +86,7 @@ pub(super) trait Names {
     fn all(&self) -> Box<dyn Iterator<Item = (&str, &str)> + '_>;
 
     /// The namespaces with an object of this name, sorted.
-    fn namespaces_of(&self, name: &str) -> Vec<String>;
+    fn namespaces_of<'s>(&'s self, name: &'s str) -> Box<dyn Iterator<Item = &'s str> + 's>;
 }
 
 impl<T: Object> Names for Store<T> {
@@ -94,8 +94,8 @@ impl<T: Object> Names for Store<T> {
         Box::new(self.iter().map(key))
     }
 
-    fn namespaces_of(&self, name: &str) -> Vec<String> {
-        self.named(name).map(|item| key(item).0.to_owned()).collect()
+    fn namespaces_of<'s>(&'s self, name: &'s str) -> Box<dyn Iterator<Item = &'s str> + 's> {
+        Box::new(self.named(name).map(|item| key(item).0))
     }
 }
 

@@ -58,12 +58,8 @@ pub(super) fn is_acme(facts: &Facts) -> bool {
 }
 
 /// The issued leaf: from the Secret, else from the request that it came from.
-pub(super) fn leaf(facts: &Facts) -> Option<x509::Certificate> {
-    if let Ok(stored) = facts.stored() {
-        return Some(stored.leaf().clone());
-    }
-    let pem = facts.chain.current()?.request.status.certificate.decode()?;
-    Some(Bundle::from_pem(&pem).ok()?.leaf().clone())
+pub(super) fn leaf<'f>(facts: &'f Facts) -> Option<&'f x509::Certificate> {
+    facts.stored().ok().or_else(|| facts.answered()).map(Bundle::leaf)
 }
 
 /// When the present certificate was issued: the request's word, else the start of its validity.

@@ -128,7 +128,11 @@ fn queue_full(facts: &Facts) -> Judgement {
             format!("true on {used} Challenges, in every namespace together"),
         )
         .outlook(
-            facts.inventory.challenges_at_work().last().map_or(Outlook::UntilMended, |youngest| turn(facts, youngest)),
+            facts
+                .inventory
+                .challenges_at_work()
+                .next_back()
+                .map_or(Outlook::UntilMended, |youngest| turn(facts, youngest)),
         );
     for challenge in facts.inventory.challenges_at_work().take(3) {
         let age = challenge.created().map_or_else(|| "?".to_owned(), |created| human(facts.since(created)));

@@ -2,6 +2,7 @@
 //!
 //! Looks at values only to tell their shape, and never repeats one.
 
+use super::super::places::Places;
 use super::{Family, Judgement, Matter, Nature, Outlook, RETRIES, Rule, Severity, Trouble, each, has_any};
 use crate::api::solver::Dns01Solver;
 use crate::api::{Object, Secret, SecretKeyRef};
@@ -220,22 +221,15 @@ impl Place {
                 ))
                 .fix(add_key(name, key, &self.flag())),
             Look::NoSecret | Look::There | Look::NotSeen => {
-                let elsewhere: Vec<_> = facts
-                    .inventory
-                    .namespaces_of(Kind::Secret, name)
-                    .into_iter()
-                    .filter(|namespace| Some(namespace) != self.namespace.as_ref())
-                    .collect();
+                let namespaces = facts.inventory.namespaces_of(Kind::Secret, name);
+                let elsewhere = Places::of(namespaces.filter(|there| Some(*there) != self.namespace.as_deref()));
                 let finding = finding
                     .says(format!("cert-manager finds no Secret {name} in {}, where {field} wants it", self.words()))
                     .because(format!("{rule_of_place} {RETRIES}"));
-                match elsewhere.first() {
-                    Some(other) => finding
-                        .evidence(
-                            Witness::Source,
-                            format!("there is a Secret {name} in namespace {}", elsewhere.join(", ")),
-                        )
-                        .fix(copy(name, other, self.namespace.as_deref().unwrap_or("cert-manager")))
+                match elsewhere {
+                    Some(there) => finding
+                        .evidence(Witness::Source, format!("there is a Secret {name} in namespace {there}"))
+                        .fix(copy(name, there.first(), self.namespace.as_deref().unwrap_or("cert-manager")))
                         .fix(create),
                     None => finding.fix(create),
                 }

@@ -106,14 +106,9 @@ fn ingress_missing_for(facts: &Facts, heard: &Heard) -> Option<Finding> {
         )
     };
     let near = near_ingress(facts, namespace, wanted);
-    let elsewhere: Vec<&str> = facts
-        .inventory
-        .ingresses
-        .named(wanted)
-        .filter_map(|ingress| ingress.namespace())
-        .filter(|other| *other != namespace)
-        .collect();
-    let hint = match (near, elsewhere.first()) {
+    let namesakes = facts.inventory.ingresses.named(wanted).filter_map(|ingress| ingress.namespace());
+    let elsewhere = namesakes.into_iter().find(|other| *other != namespace);
+    let hint = match (near, elsewhere) {
         (Some(near), _) => format!(" There is an Ingress {near}."),
         (None, Some(other)) => {
             format!(" Namespace {other} has one of that name, but the solver looks in its own only.")

@@ -73,11 +73,7 @@ fn secret_missing(facts: &Facts) -> Judgement {
         ]);
     }
     let there = home.elsewhere(facts, &secret);
-    let seen = if there.is_empty() {
-        String::new()
-    } else {
-        format!("Secret {secret} exists in namespace {}", there.join(", "))
-    };
+    let seen = there.map_or_else(String::new, |there| format!("Secret {secret} exists in namespace {there}"));
     Ok(vec![
         finding
             .because(format!("{issuer} looks nowhere else. It is taken up by itself when the Secret appears."))

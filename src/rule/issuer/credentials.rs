@@ -5,6 +5,7 @@ use crate::api::{ChallengeType, IssuerReason, Object, Secret};
 use crate::facts::{Component, Facts};
 use crate::finding::{Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
+use crate::rule::places::Places;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 /// How many letters may differ between the key that is named and the one that is there.
@@ -42,10 +43,9 @@ impl Home {
     }
 
     /// The other namespaces that hold a Secret of this name.
-    pub(super) fn elsewhere(&self, facts: &Facts, name: &str) -> Vec<String> {
-        let mut namespaces = facts.inventory.namespaces_of(Kind::Secret, name);
-        namespaces.retain(|namespace| *namespace != self.namespace);
-        namespaces
+    pub(super) fn elsewhere(&self, facts: &Facts, name: &str) -> Option<Places> {
+        let namespaces = facts.inventory.namespaces_of(Kind::Secret, name);
+        Places::of(namespaces.filter(|namespace| *namespace != self.namespace))
     }
 }
 
@@ -129,11 +129,7 @@ fn invalid_solver_secret(facts: &Facts) -> Judgement {
         }
         let secret = missing_secret(words).unwrap_or_default();
         let there = home.elsewhere(facts, secret);
-        let seen = if there.is_empty() {
-            String::new()
-        } else {
-            format!("Secret {secret} exists in namespace {}", there.join(", "))
-        };
+        let seen = there.map_or_else(String::new, |there| format!("Secret {secret} exists in namespace {there}"));
         finding
             .says(format!("{} with the DNS provider's credential does not exist", place(secret)))
             .because(format!("{issuer} reads the credentials of its solvers from namespace {} only.", home.namespace))
@@ -196,16 +192,15 @@ fn secret_in_wrong_namespace(facts: &Facts) -> Judgement {
     let Some((issuer, witness, words)) = cluster_issuer_words(facts)? else { return Ok(vec![]) };
     let Some(name) = missing_secret(words) else { return Ok(vec![]) };
     let home = Home::of(facts, &issuer);
-    let elsewhere = facts.inventory.namespaces_of(Kind::Secret, name);
-    let own = facts.chain.subject.namespace.clone();
-    let Some(there) = elsewhere.iter().find(|there| Some(*there) == own.as_ref()).or(elsewhere.first()) else {
-        return Ok(vec![]);
-    };
-    if home.is_certain && *there == home.namespace {
+    let Some(everywhere) = Places::of(facts.inventory.namespaces_of(Kind::Secret, name)) else { return Ok(vec![]) };
+    let own = facts.chain.subject.namespace.as_deref();
+    let own = own.filter(|own| facts.inventory.get::<Secret>(Some(own), name).seen().is_some());
+    let there = own.unwrap_or_else(|| everywhere.first());
+    if home.is_certain && there == home.namespace {
         // It has been created since.
         return Ok(vec![]);
     }
-    let is_usual = home.is_certain || *there != home.namespace;
+    let is_usual = home.is_certain || there != home.namespace;
     let looked = if is_usual { format!("in {}", home.namespace) } else { "in another namespace".to_owned() };
     let finding = SECRET_IN_WRONG_NAMESPACE
         .on(issuer.clone())
@@ -215,7 +210,7 @@ fn secret_in_wrong_namespace(facts: &Facts) -> Judgement {
              which is the controller's flag --cluster-resource-namespace and mostly cert-manager.",
         )
         .evidence(witness, words)
-        .evidence(Witness::Source, format!("Secret {name} exists in namespace {}", elsewhere.join(", ")));
+        .evidence(Witness::Source, format!("Secret {name} exists in namespace {everywhere}"));
     if !is_usual {
         let command = "kubectl get deployments -A -l app.kubernetes.io/component=controller -o yaml | grep \
          cluster-resource-namespace";

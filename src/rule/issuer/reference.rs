@@ -10,6 +10,7 @@ use crate::facts::{Facts, known};
 use crate::finding::{Finding, Fix, Witness};
 use crate::inventory::last_seen;
 use crate::objref::{Kind, ObjRef};
+use crate::rule::places::Places;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 /// How many letters may differ for a name to be a slip of the pen.
@@ -106,10 +107,9 @@ pub static IN_OTHER_NAMESPACE: Rule = Rule {
 
 fn in_other_namespace(facts: &Facts) -> Judgement {
     let missing = Missing::of(facts)?;
-    let Meant::Elsewhere(namespaces) = missing.meant() else { return Ok(vec![]) };
+    let Meant::Elsewhere(there) = missing.meant() else { return Ok(vec![]) };
     let name = &missing.reference.name;
-    let there = namespaces.join(", ");
-    let from = namespaces.first().map_or("", String::as_str);
+    let from = there.first();
     let copy = format!(
         "kubectl get issuer {name} -n {from} -o json | jq '{{apiVersion, kind, metadata: {{name: \
          .metadata.name}}, spec}}' \
@@ -155,7 +155,7 @@ enum Meant {
     /// The same name under the other kind.
     OtherKind(ObjRef),
     /// An Issuer of the same name in these namespaces.
-    Elsewhere(Vec<String>),
+    Elsewhere(Places),
     Near(ObjRef),
     Unknown,
 }
@@ -190,8 +190,8 @@ impl<'f, 'i> Missing<'f, 'i> {
         if let Fact::Seen(other) = other {
             return Meant::OtherKind(other);
         }
-        let elsewhere = inventory.namespaces_of(Kind::Issuer, name);
-        if kind == Kind::Issuer && !elsewhere.is_empty() {
+        let elsewhere = || Places::of(inventory.namespaces_of(Kind::Issuer, name));
+        if let Some(elsewhere) = (kind == Kind::Issuer).then(elsewhere).flatten() {
             return Meant::Elsewhere(elsewhere);
         }
         let distance = |other: &ObjRef| strsim::damerau_levenshtein(&other.name, name);

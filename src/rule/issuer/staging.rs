@@ -99,10 +99,7 @@ fn signer(facts: &Facts) -> Option<(Witness, String)> {
     if let Ok(bundle) = facts.stored() {
         return Some((Witness::Data(Kind::Secret), name(bundle)));
     }
-    // The Secret may be hidden; what was stored last is in the request, too.
-    let pem = facts.chain.current()?.request.status.certificate.decode()?;
-    let bundle = Bundle::from_pem(&pem).ok()?;
-    Some((Witness::Status(Kind::CertificateRequest, "certificate"), name(&bundle)))
+    Some((Witness::Status(Kind::CertificateRequest, "certificate"), name(facts.answered()?)))
 }
 
 /// Let's Encrypt marks its staging CAs with `(STAGING)`, before that with `Fake LE`; others write it out.

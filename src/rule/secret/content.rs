@@ -39,7 +39,7 @@ fn secret_key_mismatch(facts: &Facts) -> Judgement {
         Some(_) | None => None,
     };
     let secret = facts.chain.secret.seen().copied();
-    let found = secret.and_then(fault_of_pair);
+    let found = secret.and_then(|secret| fault_of_pair(facts, secret));
     // What is in the Secret now counts for more than a condition that may lag behind.
     let is_sound = secret.is_some_and(|secret| found.is_none() && PAIR.iter().all(|key| secret.bytes(key).is_some()));
     if (said.is_none() && found.is_none()) || is_sound {
@@ -69,19 +69,19 @@ fn secret_key_mismatch(facts: &Facts) -> Judgement {
 }
 
 /// What is wrong with the pair, if both are there and readable.
-fn fault_of_pair(secret: &Secret) -> Option<&'static str> {
+fn fault_of_pair(facts: &Facts, secret: &Secret) -> Option<&'static str> {
     let full = |key| secret.bytes(key).map(crate::redact::Redacted::expose).filter(|bytes| !bytes.is_empty());
     let (key, pem) = (full("tls.key"), full("tls.crt"));
-    let leaf = pem.map(|pem| Bundle::from_pem(pem));
-    if leaf.as_ref().is_some_and(Result::is_err) {
+    let leaf = facts.stored().ok().map(Bundle::leaf);
+    if pem.is_some() && leaf.is_none() {
         return Some("tls.crt does not decode");
     }
     let key = key.map(|key| PublicKey::of_private_pem(key));
     if key.as_ref().is_some_and(Result::is_err) {
         return Some("tls.key does not decode");
     }
-    let (key, leaf) = (key?.ok()?, leaf?.ok()?);
-    (key != leaf.leaf().key).then_some("the key in tls.key is not the one of the certificate in tls.crt")
+    let (key, leaf) = (key?.ok()?, leaf?);
+    (key != leaf.key).then_some("the key in tls.key is not the one of the certificate in tls.crt")
 }
 
 pub static SECRET_EMPTY_IN_GIT: Rule = Rule {
