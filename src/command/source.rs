@@ -1,6 +1,7 @@
 //! Which source a command reads, and as of when.
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -23,7 +24,9 @@ use crate::source::files;
 
 /// Everything a reading command works on.
 pub struct Looked {
-    pub inventory: Inventory,
+    /// Never dropped: the process ends with the command, and giving a cluster's objects back one by one takes as long
+    /// as finding out what is wrong with them.
+    pub inventory: ManuallyDrop<Inventory>,
     pub line: SourceLine,
     pub now: Timestamp,
     /// The namespace that names without one are in; `None` means every namespace.
@@ -50,7 +53,7 @@ fn saved(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
     // A bundle that says when it was saved is judged as of then.
     let now = context.now.or(loaded.recorded).unwrap_or_else(|| context.now());
     Ok(Looked {
-        inventory: Inventory::new(loaded.objects),
+        inventory: ManuallyDrop::new(Inventory::new(loaded.objects)),
         line: SourceLine::Files { paths: wanted.source.from.clone() },
         now,
         namespace: context.flags.namespace.clone().filter(|_| !wanted.all_namespaces),
@@ -78,7 +81,7 @@ fn live(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
         }
         tracing::debug!(requests = gather.requests, waves = gather.waves, "gathered");
         Ok(Looked {
-            inventory: Inventory::new(gather.into_objects()),
+            inventory: ManuallyDrop::new(Inventory::new(gather.into_objects())),
             line: SourceLine::Cluster { server: session.server() },
             now,
             namespace: Some(namespace).filter(|_| !wanted.all_namespaces),
@@ -93,12 +96,9 @@ pub fn subjects(looked: &Looked, named: &[Named]) -> Vec<ObjRef> {
     named
         .iter()
         .map(|named| {
-            let only = match looked.inventory.namespaces_of(named.kind, &named.name).as_slice() {
-                [namespace] if looked.namespace.is_none() => Some(namespace.clone()),
-                _ => None,
-            };
-            let namespace = looked.namespace.clone().or(only).unwrap_or_else(|| "default".to_owned());
-            ObjRef::new(named.kind, Some(&namespace), &named.name)
+            let mut namespaces = looked.inventory.namespaces_of(named.kind, &named.name);
+            let only = namespaces.next().filter(|_| namespaces.next().is_none());
+            ObjRef::new(named.kind, looked.namespace.as_deref().or(only).or(Some("default")), &named.name)
         })
         .collect()
 }
