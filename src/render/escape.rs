@@ -7,6 +7,10 @@ use std::fmt::Write;
 
 /// `text` on one line: control characters are shown, not obeyed.
 pub fn line(text: &str) -> String {
+    // Nearly all text is printable ASCII.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

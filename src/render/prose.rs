@@ -8,7 +8,9 @@ pub fn wrap(out: &mut String, text: &str, indent: usize, width: usize) {
 
 /// Like [`wrap`] with `lead` in front of the first line and the rest of the lines behind `hanging` spaces.
 pub fn hang(out: &mut String, lead: &str, text: &str, indent: usize, hanging: usize, width: usize) {
-    let mut line = format!("{}{lead}", " ".repeat(indent));
+    let mut start = out.len();
+    out.extend(std::iter::repeat_n(' ', indent));
+    out.push_str(lead);
     let mut used = indent + lead.chars().count();
     let mut empty = true;
     for word in text.split_whitespace() {
@@ -16,21 +18,26 @@ pub fn hang(out: &mut String, lead: &str, text: &str, indent: usize, hanging: us
         // A lead keeps its first word beside it only if that fits, or if a new line would not help either.
         let crowded = empty && used > hanging && !lead.is_empty() && used + length > width;
         if (!empty && used + 1 + length > width) || crowded {
-            out.push_str(line.trim_end());
-            out.push('\n');
-            line = " ".repeat(hanging);
+            end_line(out, start);
+            start = out.len();
+            out.extend(std::iter::repeat_n(' ', hanging));
             used = hanging;
             empty = true;
         }
         if !empty {
-            line.push(' ');
+            out.push(' ');
             used += 1;
         }
-        line.push_str(word);
+        out.push_str(word);
         used += length;
         empty = false;
     }
-    out.push_str(line.trim_end());
+    end_line(out, start);
+}
+
+/// Ends the line that begins at `start`, without space at its end.
+fn end_line(out: &mut String, start: usize) {
+    out.truncate(start + out[start..].trim_end().len());
     out.push('\n');
 }
 
