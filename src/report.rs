@@ -6,6 +6,7 @@
 mod crowd;
 mod prospect;
 pub mod row;
+mod told;
 pub mod tree;
 mod verdict;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+pub use told::{Before, Telling};
 pub use verdict::Verdict;
 
 use crate::chain::Next;
@@ -124,7 +126,7 @@ impl TargetReport {
 /// A finding is explained by another when the other rule names its rule; a symptom that no rule names is
 /// explained by any cause that is at least as bad.
 fn fold(mut findings: Vec<Finding>) -> (Vec<Finding>, Vec<Finding>) {
-    findings.sort_by_key(|finding| {
+    findings.sort_by_cached_key(|finding| {
         let rule = finding.rule;
         (rule.nature, rule.severity, rule.family, position_in_registry(rule))
     });
@@ -143,7 +145,7 @@ fn fold(mut findings: Vec<Finding>) -> (Vec<Finding>, Vec<Finding>) {
 }
 
 fn position_in_registry(rule: &Rule) -> usize {
-    REGISTRY.iter().position(|candidate| *candidate == rule).unwrap_or(usize::MAX)
+    REGISTRY.iter().position(|candidate| std::ptr::eq(*candidate, rule)).unwrap_or(usize::MAX)
 }
 
 /// Everything that was refused or failed, each said once, in stable order.

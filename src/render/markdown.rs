@@ -5,7 +5,7 @@
 
 use super::{escape, text};
 use crate::finding::{Finding, Fix};
-use crate::report::{Report, TargetReport, Verdict};
+use crate::report::{Before, Report, TargetReport, Telling, Verdict};
 use crate::rule::Nature;
 
 /// The report as Markdown, every target in full that is not quiet.
@@ -14,8 +14,22 @@ pub fn text(report: &Report) -> String {
     if report.targets.len() != 1 {
         out.push_str(&format!("# {}\n", prose(&text::tally(report))));
     }
-    for target in report.targets.iter().filter(|target| report.targets.len() == 1 || !text::is_quiet(target)) {
-        target_in_full(&mut out, target);
+    let mut after_item = false;
+    for (target, telling) in report.targets.iter().zip(report.tellings()) {
+        match telling {
+            Telling::Same(first) => {
+                let (object, first) = (prose(&target.object.to_string()), prose(&first.to_string()));
+                let item = format!("- {object} is {}, as told above for {first}\n", target.verdict.id());
+                out.push_str(if after_item { "" } else { "\n" });
+                out.push_str(&item);
+                after_item = true;
+            }
+            Telling::Whole(_) if report.targets.len() != 1 && text::is_quiet(target) => {}
+            Telling::Whole(before) => {
+                target_in_full(&mut out, target, &before);
+                after_item = false;
+            }
+        }
     }
     quiet_ones(&mut out, report);
     if !report.troubles.is_empty() {
@@ -28,7 +42,7 @@ pub fn text(report: &Report) -> String {
     out.trim_start().to_owned()
 }
 
-fn target_in_full(out: &mut String, target: &TargetReport) {
+fn target_in_full(out: &mut String, target: &TargetReport, before: &[Option<Before>]) {
     section(out, &format!("## {} is {}", prose(&target.object.to_string()), target.verdict.id()));
     section(out, &prose(&target.headline));
     if let Some(stage) = &target.stage {
@@ -38,8 +52,11 @@ fn target_in_full(out: &mut String, target: &TargetReport) {
         let at = next.at.map(|at| format!("{at}: ")).unwrap_or_default();
         section(out, &format!("Next: {at}{}", prose(&next.what)));
     }
-    for finding in &target.findings {
-        finding_in_full(out, finding);
+    for (finding, before) in target.findings.iter().zip(before) {
+        match before {
+            Some(before) => finding_told_before(out, finding, before),
+            None => finding_in_full(out, finding),
+        }
     }
     if !target.folded.is_empty() {
         let ids: Vec<String> = target.folded.iter().map(|finding| format!("`{}`", finding.rule.id)).collect();
@@ -55,7 +72,7 @@ fn target_in_full(out: &mut String, target: &TargetReport) {
     }
 }
 
-fn finding_in_full(out: &mut String, finding: &Finding) {
+fn finding_head(out: &mut String, finding: &Finding) {
     let rule = finding.rule;
     let nature = match rule.nature {
         Nature::Cause => "Cause",
@@ -63,6 +80,20 @@ fn finding_in_full(out: &mut String, finding: &Finding) {
         Nature::Risk => "Risk",
     };
     section(out, &format!("### {nature}: `{}` ({})", rule.id, rule.severity.id()));
+}
+
+fn finding_told_before(out: &mut String, finding: &Finding, before: &Before) {
+    finding_head(out, finding);
+    let (object, first) = (prose(&finding.object.to_string()), prose(&before.at.to_string()));
+    section(out, &format!("{object}: as told above for {first}"));
+    for fix in &before.fixes {
+        one_fix(out, fix);
+    }
+}
+
+fn finding_in_full(out: &mut String, finding: &Finding) {
+    let rule = finding.rule;
+    finding_head(out, finding);
     section(out, &format!("{}: {}", prose(&finding.object.to_string()), prose(&finding.summary)));
     // The rule's own page is Markdown already.
     let from_page = finding.explanation == rule.meaning();
@@ -73,12 +104,16 @@ fn finding_in_full(out: &mut String, finding: &Finding) {
     for evidence in &finding.evidence {
         out.push_str(&format!("- {}: {}\n", prose(&evidence.source.to_string()), code(&evidence.text)));
     }
-    for Fix { title, command, patch } in &finding.fixes {
-        section(out, &format!("**Fix:** {}", prose(title)));
-        for (language, body) in [("sh", command), ("yaml", patch)] {
-            if let Some(body) = body {
-                section(out, &fenced(language, body));
-            }
+    for fix in &finding.fixes {
+        one_fix(out, fix);
+    }
+}
+
+fn one_fix(out: &mut String, fix: &Fix) {
+    section(out, &format!("**Fix:** {}", prose(&fix.title)));
+    for (language, body) in [("sh", &fix.command), ("yaml", &fix.patch)] {
+        if let Some(body) = body {
+            section(out, &fenced(language, body));
         }
     }
 }

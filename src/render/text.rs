@@ -5,7 +5,7 @@ use super::{Style, escape, prose};
 use crate::duration::human;
 use crate::finding::{Finding, Fix};
 use crate::horizon;
-use crate::report::{Report, TargetReport, Verdict};
+use crate::report::{Before, Report, TargetReport, Telling, Verdict};
 use crate::rule::{Nature, Severity};
 
 /// How much to say.
@@ -26,26 +26,25 @@ pub fn report(report: &Report, detail: Detail, style: &Style) -> String {
         out.push_str(&tally(report));
         out.push('\n');
     }
+    let alone = report.targets.len() == 1;
     let mut after_block = false;
-    for target in &report.targets {
-        let in_full = report.targets.len() == 1 || !is_quiet(target);
-        match detail {
+    for (target, telling) in report.targets.iter().zip(report.tellings()) {
+        let (line, before) = match (detail, telling) {
+            (Detail::Normal, Telling::Same(first)) => (Some(format!("as told above for {first}")), Vec::new()),
+            (Detail::Normal, Telling::Whole(before)) if alone || !is_quiet(target) => (None, before),
+            (Detail::Short | Detail::Normal, _) => (Some(target.headline.clone()), Vec::new()),
+            (Detail::Wide, _) => (None, Vec::new()),
+        };
+        // Blocks stand apart, lines together.
+        if if line.is_some() { after_block } else { !alone } {
+            out.push('\n');
+        }
+        after_block = line.is_none();
+        match line {
             // For `grep` and the like: a line stays a line.
-            Detail::Short => one_line(&mut out, target, style, usize::MAX),
-            Detail::Normal if !in_full => {
-                if after_block {
-                    out.push('\n');
-                }
-                after_block = false;
-                one_line(&mut out, target, style, style.width);
-            }
-            Detail::Normal | Detail::Wide => {
-                if report.targets.len() != 1 {
-                    out.push('\n');
-                }
-                after_block = true;
-                in_full_target(&mut out, report, target, detail, style);
-            }
+            Some(words) if detail == Detail::Short => one_line(&mut out, target, &words, style, usize::MAX),
+            Some(words) => one_line(&mut out, target, &words, style, style.width),
+            None => in_full_target(&mut out, report, target, &before, detail, style),
         }
     }
     for trouble in &report.troubles {
@@ -85,16 +84,24 @@ fn tint(verdict: Verdict) -> Tint {
     }
 }
 
-fn one_line(out: &mut String, target: &TargetReport, style: &Style, width: usize) {
+fn one_line(out: &mut String, target: &TargetReport, words: &str, style: &Style, width: usize) {
     let verdict = style.tint(tint(target.verdict), target.verdict.id());
     let id = target.findings.first().map(|finding| format!(" [{}]", finding.rule.id)).unwrap_or_default();
-    let words = format!("{}: {}{id}", escape::line(&target.object.to_string()), escape::line(&target.headline));
+    let words = format!("{}: {}{id}", escape::line(&target.object.to_string()), escape::line(words));
     let mut line = String::new();
     prose::hang(&mut line, &format!("{:<9}", target.verdict.id()), &words, 0, 9, width);
     out.push_str(&line.replacen(target.verdict.id(), &verdict, 1));
 }
 
-fn in_full_target(out: &mut String, report: &Report, target: &TargetReport, detail: Detail, style: &Style) {
+/// `before` says for each finding whether it was told before; none was where it says nothing.
+fn in_full_target(
+    out: &mut String,
+    report: &Report,
+    target: &TargetReport,
+    before: &[Option<Before>],
+    detail: Detail,
+    style: &Style,
+) {
     let lead = format!("{}: ", escape::line(&target.object.to_string()));
     let verdict = style.tint(tint(target.verdict), target.verdict.id());
     // The verdict is coloured after wrapping would have counted its escape codes, so it leads alone.
@@ -116,9 +123,12 @@ fn in_full_target(out: &mut String, report: &Report, target: &TargetReport, deta
         };
         prose::hang(out, "Next  ", &words, 2, 8, style.width);
     }
-    for finding in &target.findings {
+    for (index, finding) in target.findings.iter().enumerate() {
         out.push('\n');
-        finding_in_full(out, finding, &target.headline, style);
+        match before.get(index).and_then(Option::as_ref) {
+            Some(before) => finding_told_before(out, finding, before, style),
+            None => finding_in_full(out, finding, &target.headline, style),
+        }
     }
     if !target.folded.is_empty() {
         out.push('\n');
@@ -136,7 +146,8 @@ fn in_full_target(out: &mut String, report: &Report, target: &TargetReport, deta
     withheld(out, target, detail, style);
 }
 
-fn finding_in_full(out: &mut String, finding: &Finding, headline: &str, style: &Style) {
+/// `Cause: ID`, with `more` behind it.
+fn finding_head(out: &mut String, finding: &Finding, more: &str, style: &Style) {
     let tint = match finding.rule.severity {
         Severity::Error => Tint::Bad,
         Severity::Warning => Tint::Warn,
@@ -148,11 +159,24 @@ fn finding_in_full(out: &mut String, finding: &Finding, headline: &str, style: &
         Nature::Risk => "Risk",
     };
     let name = format!("{nature}: {}", finding.rule.id);
-    let whole = format!("{name} ({}, {})", finding.rule.severity.id(), escape::line(&finding.object.to_string()));
     let mut head = String::new();
-    prose::wrap(&mut head, &whole, 0, style.width);
+    prose::wrap(&mut head, &format!("{name}{more}"), 0, style.width);
     // Coloured after the wrapping, which would count escape codes.
     out.push_str(&head.replacen(&name, &style.tint(tint, &name), 1));
+}
+
+/// One line, and what is to be done for this target alone.
+fn finding_told_before(out: &mut String, finding: &Finding, before: &Before, style: &Style) {
+    let at = escape::line(&before.at.to_string());
+    finding_head(out, finding, &format!(", told above for {at}"), style);
+    for fix in &before.fixes {
+        one_fix(out, fix, style);
+    }
+}
+
+fn finding_in_full(out: &mut String, finding: &Finding, headline: &str, style: &Style) {
+    let object = escape::line(&finding.object.to_string());
+    finding_head(out, finding, &format!(" ({}, {object})", finding.rule.severity.id()), style);
     // The headline has said it already.
     if finding.summary != headline {
         prose::wrap(out, &escape::line(&finding.summary), 2, style.width);

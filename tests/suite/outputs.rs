@@ -3,11 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+use kubectl_cert::api::Object;
+use kubectl_cert::chain::Chain;
+use kubectl_cert::facts::Facts;
 use kubectl_cert::inventory::Inventory;
+use kubectl_cert::objref::{Kind, ObjRef};
 use kubectl_cert::render::style::decide_for_all;
+use kubectl_cert::render::text::Detail;
 use kubectl_cert::render::{Style, escape, json, junit, markdown, text, yaml};
 use kubectl_cert::report::{Report, SourceLine, TargetReport};
 use kubectl_cert::rule::{Gap, Severity};
+use kubectl_cert::source::files::{self, Limits};
 use serde_json::Value;
 
 use super::cases::Case;
@@ -70,6 +76,34 @@ fn findings_are_in_the_promised_order_and_counted() {
         }
         assert_eq!(document["summary"]["errors"], errors, "{name}");
     }
+}
+
+/// What people read tells a cause once that many targets share; what machines read tells it with each target.
+#[test]
+fn a_shared_cause_is_told_once_to_people_and_each_time_to_machines() {
+    let path = format!("{}/tests/fixtures/one-cause.yaml", env!("CARGO_MANIFEST_DIR"));
+    let objects = files::load(&[path], &mut std::io::empty(), Limits::default()).unwrap().objects;
+    let inventory = Inventory::new(objects);
+    let now = "2026-11-22T06:35:00Z".parse().unwrap();
+    let subjects = inventory.certificates.iter().map(Object::objref).chain([ObjRef::new(
+        Kind::ClusterIssuer,
+        None,
+        "letsencrypt",
+    )]);
+    let judge = |subject: ObjRef| TargetReport::judge(&Facts::new(&inventory, Chain::of(&inventory, &subject), now));
+    let targets: Vec<_> = subjects.map(judge).collect();
+    let report = Report::new(now, SourceLine::Files { paths: Vec::new() }, &inventory, targets);
+    assert_eq!(report.targets.len(), 4);
+    let told = |text: &str| text.matches("Without an account no order can be placed").count();
+    assert_eq!(told(&text::report(&report, Detail::Normal, &Style::PLAIN)), 1);
+    assert_eq!(told(&markdown::text(&report)), 1);
+    assert_eq!(told(&text::report(&report, Detail::Wide, &Style::PLAIN)), 4);
+    assert_eq!(told(&json::v1::text(&report)), 4);
+    assert_eq!(told(&yaml::text(&json::v1::Diagnosis::of(&report))), 4);
+    let markdown = markdown::text(&report);
+    let same = "\n\n- Certificate shop/api is failing, as told above for Certificate blog/www\n\n## ";
+    assert!(markdown.contains(same), "{markdown}");
+    assert_eq!(markdown.matches("as told above for Certificate blog/www").count(), 3);
 }
 
 #[test]
