@@ -96,16 +96,8 @@ impl Group {
 impl Case {
     fn read(group: &str, folder: &Path) -> Self {
         let namespace = format!("shim-{group}-{}", name_of(folder));
-        let steps = (1..100)
-            .map(|step| folder.join(format!("{step}.yaml")))
-            .take_while(|path| path.exists())
-            .map(|path| {
-                let text = fs::read_to_string(&path).unwrap().replace("$NS", &namespace);
-                let documents: Vec<Value> =
-                    serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-                documents.into_iter().map(|document| placed(document, &namespace)).collect()
-            })
-            .collect();
+        let placed = |documents: Vec<Value>| documents.into_iter().map(|one| placed(one, &namespace)).collect();
+        let steps = steps(folder, &namespace).into_iter().map(placed).collect();
         let expect = folder.join("expect.yaml");
         let expect = expect.exists().then(|| parsed(&expect));
         Self { namespace, steps, expect, folder: folder.to_owned() }
@@ -113,9 +105,24 @@ impl Case {
 
     /// Where it is, from the root of the repository.
     pub fn path(&self) -> String {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        self.folder.strip_prefix(root).unwrap_or(&self.folder).display().to_string()
+        shown(&self.folder)
     }
+}
+
+/// The documents of `1.yaml` and so on in a folder.
+pub fn steps(folder: &Path, namespace: &str) -> Vec<Vec<Value>> {
+    let files = (1..100).map(|step| folder.join(format!("{step}.yaml"))).take_while(|path| path.exists());
+    let documents = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap().replace("$NS", namespace);
+        serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    files.map(documents).collect()
+}
+
+/// A path from the root of the repository.
+pub fn shown(path: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
 /// Objects go into the namespace of the case, unless they name another.
@@ -125,18 +132,21 @@ fn placed(mut document: Value, namespace: &str) -> Value {
     document
 }
 
-fn parsed<T: for<'de> Deserialize<'de>>(path: &Path) -> T {
+/// What a YAML file holds.
+pub fn parsed<T: for<'de> Deserialize<'de>>(path: &Path) -> T {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn folders(root: &Path) -> Vec<PathBuf> {
+/// The folders in a folder, sorted.
+pub fn folders(root: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.retain(|path| path.is_dir());
     folders.sort();
     folders
 }
 
-fn name_of(folder: &Path) -> String {
+/// The last part of a path.
+pub fn name_of(folder: &Path) -> String {
     folder.file_name().unwrap().to_string_lossy().into_owned()
 }

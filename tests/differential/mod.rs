@@ -1,6 +1,8 @@
 //! What the tests against the real controllers and their replay without servers share.
 
 pub mod corpus;
+pub mod diff;
+pub mod issuance;
 pub mod normal;
 pub mod play;
 

@@ -10,6 +10,7 @@ mod diagnosis;
 #[path = "../differential/mod.rs"]
 mod differential;
 mod follow;
+mod issuance;
 mod lab;
 mod rbac;
 mod renew;

@@ -13,6 +13,7 @@ mod dependencies;
 #[path = "../differential/mod.rs"]
 mod differential;
 mod fixes;
+mod issuance;
 mod layers;
 mod live_cases;
 mod outputs;

@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{certificate, controller_ref, failed_before, is_issuing, next_revision, owned_requests};
 use crate::api::{
-    Base64Text, Certificate, CertificateRequest, CertificateRequestSpec, CertificateRequestStatus, Object, Secret,
-    annotation,
+    Base64Text, Certificate, CertificateRequest, CertificateRequestSpec, CertificateRequestStatus, GoDuration, Object,
+    Secret, annotation,
 };
 use crate::engine::event::EventType;
 use crate::engine::name::request_name;
@@ -83,7 +83,7 @@ fn create(turn: &mut Turn, certificate: &Certificate, key: &PrivateKey, secret: 
             ..ObjectMeta::default()
         },
         spec: CertificateRequestSpec {
-            duration: spec.duration.clone(),
+            duration: spec.duration.as_ref().map(GoDuration::normalized),
             issuer_ref: spec.issuer_ref.clone(),
             request: Base64Text::encode(csr.as_bytes()),
             is_ca: spec.is_ca,

@@ -76,6 +76,8 @@ func main() {
 		extra      = flag.String("extra-certificate-annotations", "", "annotations that go from an Ingress to its Certificates")
 		workers    = flag.Int("workers", 5, "workers of each controller")
 		verbosity  = flag.Int("v", 2, "log verbosity")
+		qps        = flag.Float64("kube-api-qps", 20, "requests a second to the API server")
+		burst      = flag.Int("kube-api-burst", 50, "requests at once beyond that")
 	)
 	flag.StringVar(&opts.Kubeconfig, "kubeconfig", "", "kubeconfig of the API server")
 	flag.StringVar(&opts.Namespace, "namespace", "", "work in one namespace only, without ClusterIssuers")
@@ -97,6 +99,7 @@ func main() {
 	opts.GatewayAPIExtraProtocols = sets.New(list(*protocols)...)
 	opts.DefaultAutoCertificateAnnotations, opts.ExtraCertificateAnnotations = list(*auto), list(*extra)
 	setDefaults(&opts)
+	opts.KubernetesAPIQPS, opts.KubernetesAPIBurst = float32(*qps), *burst
 
 	if err := run(opts, *names, *gates, *workers, *verbosity); err != nil {
 		fmt.Fprintln(os.Stderr, "controllers:", err)
@@ -107,7 +110,6 @@ func main() {
 // setDefaults fills what cert-manager's program has as defaults and no test of ours needs to change.
 func setDefaults(opts *controller.ContextOptions) {
 	util.AppVersion = certManagerVersion()
-	opts.KubernetesAPIQPS, opts.KubernetesAPIBurst = 20, 50
 	opts.ClusterIssuerAmbientCredentials = true
 	opts.CopiedAnnotationPrefixes = []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"}
 	opts.HTTP01SolverImage = "quay.io/jetstack/cert-manager-acmesolver:" + util.AppVersion
