@@ -5,6 +5,7 @@
 //! A live chain is placed in the same [`Stage`]s by `chain::position`.
 
 pub mod backoff;
+mod calls;
 mod certificates;
 pub mod cluster;
 mod condition;
@@ -13,6 +14,7 @@ pub mod event;
 pub mod flags;
 mod issuers;
 pub mod name;
+pub mod question;
 mod queue;
 pub mod random;
 pub mod renewal;
@@ -24,12 +26,15 @@ mod turn;
 
 use jiff::Timestamp;
 
+pub use calls::QuestionId;
 pub use stage::Stage;
 
+use calls::Calls;
 use cluster::{Change, Cluster};
 use controller::{Controller, woken};
 use event::Events;
 use flags::Flags;
+use question::{Answer, Question};
 use queue::{Item, Queue};
 use random::Random;
 use turn::{Looked, Turn};
@@ -45,17 +50,21 @@ pub struct Step {
     pub changes: Vec<Change>,
     /// Why it will look again with back-off.
     pub trouble: Option<String>,
+    /// Whether it has stopped in the middle, for an answer of the world or a pause of its own.
+    pub is_open: bool,
 }
 
 /// cert-manager on an imagined cluster.
 ///
-/// Whoever drives it puts objects there ([`Engine::cluster`]), lets it work off what is due ([`Engine::step`]), and moves
-/// the time on to the next [`Engine::deadline`]. Issuers that ask a server are not played yet: their requests wait.
+/// Whoever drives it puts objects there ([`Engine::cluster`]), lets it work off what is due ([`Engine::step`]), takes up
+/// what the controllers ask the world ([`Engine::poll_question`]) and brings the answers ([`Engine::answer`]), at once or
+/// at any later time, and moves the time on to the next [`Engine::deadline`].
 #[derive(Debug)]
 pub struct Engine {
     flags: Flags,
     cluster: Cluster,
     queue: Queue,
+    calls: Calls<Question, Answer>,
     events: Events,
 }
 
@@ -66,6 +75,7 @@ impl Engine {
             flags,
             cluster: Cluster::new(now, Random::seeded(seed)),
             queue: Queue::default(),
+            calls: Calls::default(),
             events: Events::default(),
         }
     }
@@ -96,9 +106,20 @@ impl Engine {
             cluster: &mut self.cluster,
             item: &item,
             queue: &mut self.queue,
-            events: &mut self.events,
+            calls: &mut self.calls,
+            told: Vec::new(),
+            is_open: false,
         };
         let looked = look(&mut turn);
+        let Turn { told, is_open, .. } = turn;
+        if is_open {
+            let changes = self.wake();
+            return Some(Step { at: now, item, changes, trouble: None, is_open });
+        }
+        self.calls.finish(&item);
+        for event in told {
+            self.events.tell(event);
+        }
         let trouble = match looked {
             Ok(()) => {
                 self.queue.forget(&item);
@@ -110,7 +131,26 @@ impl Engine {
             }
         };
         let changes = self.wake();
-        Some(Step { at: now, item, changes, trouble })
+        Some(Step { at: now, item, changes, trouble, is_open })
+    }
+
+    /// The next question to the world that nobody has taken up, in the order in which they were put.
+    pub fn poll_question(&mut self) -> Option<(QuestionId, Question)> {
+        self.calls.poll()
+    }
+
+    /// Which controller asks, and about which object; `None` if it does not wait for the answer any more.
+    pub fn asker(&self, id: QuestionId) -> Option<&Item> {
+        self.calls.asker(id)
+    }
+
+    /// Brings the answer to a question at `now`. It is dropped if nobody waits for it any more: the object has changed
+    /// or is gone.
+    pub fn answer(&mut self, id: QuestionId, answer: Answer, now: Timestamp) {
+        self.cluster.set_now(now);
+        if let Some(item) = self.calls.answer(id, answer) {
+            self.queue.add(item);
+        }
     }
 
     /// When something is due next.

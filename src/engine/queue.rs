@@ -17,6 +17,8 @@ pub type Item = (Controller, ObjRef);
 enum Why {
     /// A controller asked for it; asking again replaces the time.
     Scheduled,
+    /// A look pauses until then.
+    Resumed,
     /// The last look ended in an error. Without any change in between, the next one ends so too.
     Retry,
 }
@@ -48,6 +50,12 @@ impl Queue {
         self.counter += 1;
         self.scheduled.insert(item.clone(), (at, self.counter));
         self.later.insert((at, self.counter), (item, Why::Scheduled));
+    }
+
+    /// Adds an item at the end of a pause, whatever else it has asked for.
+    pub fn resume(&mut self, item: Item, at: Timestamp) {
+        self.counter += 1;
+        self.later.insert((at, self.counter), (item, Why::Resumed));
     }
 
     /// Adds an item that failed again after its back-off: doubled each time, up to the controller's maximum.
@@ -87,7 +95,7 @@ impl Queue {
 
     /// When the next item is due that is more than a repetition of what failed.
     pub fn next_scheduled(&self) -> Option<Timestamp> {
-        self.later.iter().find(|(_, (_, why))| *why == Why::Scheduled).map(|((at, _), _)| *at)
+        self.later.iter().find(|(_, (_, why))| *why != Why::Retry).map(|((at, _), _)| *at)
     }
 }
 
