@@ -11,9 +11,7 @@ mod acme;
 mod annotations;
 mod change;
 mod csv;
-mod field;
 mod flags;
-mod golang;
 mod hosts;
 mod issuer;
 mod json;
@@ -32,15 +30,15 @@ use super::event::EventType;
 use crate::api::{Certificate, CertificateSpec, IssuerRef, KeyUsage, Object as _};
 use crate::objref::{Kind, ObjRef};
 
+pub use super::field::FieldError;
 pub use annotations::BadAnnotation;
 pub use change::Field;
-pub use field::FieldError;
 pub use flags::ShimFlags;
 pub use issuer::BadIssuer;
 pub use object::Subject;
 pub use refusal::{Refusal, Skip};
 
-use golang::quote;
+use super::golang::quote;
 use hosts::Wanted;
 use object::{Annotations, Asker};
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::golang::quote;
 use crate::api::certificate::{KeyAlgorithm, KeyEncoding, PrivateKeySpec, RotationPolicy, Subject};
 use crate::api::{CertificateSpec, GoDuration, KeyUsage, annotation};
 use crate::duration;
+use crate::engine::golang::quote;
 
 use super::object::Annotations;
 use super::{csv, json, number};

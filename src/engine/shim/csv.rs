@@ -1,6 +1,6 @@
 //! One record of CSV, as Go's `encoding/csv` reads it: `SplitWithEscapeCSV` of cert-manager's `pkg/util`.
 
-use super::golang::quote;
+use crate::engine::golang::quote;
 
 const BARE: &str = "bare \" in non-quoted-field";
 const QUOTE: &str = "extraneous or missing \" in quoted-field";

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::networking::v1::IngressTLS;
 
-use super::field::{FieldError, Path};
 use crate::api::annotation;
 use crate::api::gateway::{Listener, ListenerProtocol, TlsMode};
+use crate::engine::field::{FieldError, Path};
 
 use super::object::{Asker, Asks};
 use super::{Outcome, Refusal, ShimFlags, Skip};
@@ -187,7 +187,7 @@ fn listener_errors(asker: &Asker<'_>, listener: &Listener, index: usize) -> Vec<
 }
 
 fn json(text: &str) -> String {
-    super::golang::json(&text)
+    crate::engine::golang::json(&text)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::golang::quote;
 use crate::api::certificate::SecretTemplate;
+use crate::engine::golang::quote;
 
 /// Reads the template, or says why Go does not.
 pub(super) fn secret_template(text: &str) -> Result<SecretTemplate, String> {

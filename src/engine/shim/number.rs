@@ -1,6 +1,6 @@
 //! Numbers and truth as Go's `strconv` reads them, and why it does not.
 
-use super::golang::quote;
+use crate::engine::golang::quote;
 
 /// `strconv.ParseBool`, with what it cannot read as false, as the shims have it.
 pub(super) fn is_true(text: &str) -> bool {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::field::{FieldError, joined};
 use crate::api::gateway::ListenerProtocol;
+use crate::engine::field::{FieldError, joined};
 use crate::objref::{Kind, ObjRef};
 
 use super::{BadAnnotation, BadIssuer, Field};
