@@ -19,6 +19,7 @@ pub mod request;
 pub mod secret;
 mod secret_refs;
 pub mod solver;
+pub mod version;
 mod wire;
 mod word;
 

@@ -16,6 +16,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use serde::{Deserialize, Deserializer};
 
 use crate::api::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, ListenerSet,
@@ -80,6 +81,45 @@ impl Objects {
         self.leases.extend(more.leases);
         self.endpoint_slices.extend(more.endpoint_slices);
         self.unread.extend(more.unread);
+    }
+
+    /// Reads one object and takes it; `false` if nobody here speaks of its kind. Issuers of other groups are known by the
+    /// end of their kind's name.
+    pub fn take<'de, D: Deserializer<'de>>(
+        &mut self,
+        api_version: &str,
+        kind: &str,
+        from: D,
+    ) -> Result<bool, D::Error> {
+        fn push<'de, T: Deserialize<'de>, D: Deserializer<'de>>(into: &mut Vec<T>, from: D) -> Result<(), D::Error> {
+            into.push(T::deserialize(from)?);
+            Ok(())
+        }
+        match Kind::from_api(api_version, kind) {
+            Some(Kind::Certificate) => push(&mut self.certificates, from)?,
+            Some(Kind::CertificateRequest) => push(&mut self.requests, from)?,
+            Some(Kind::Order) => push(&mut self.orders, from)?,
+            Some(Kind::Challenge) => push(&mut self.challenges, from)?,
+            Some(Kind::Issuer) => push(&mut self.issuers, from)?,
+            Some(Kind::ClusterIssuer) => push(&mut self.cluster_issuers, from)?,
+            Some(Kind::Secret) => push(&mut self.secrets, from)?,
+            // Events of the newer group have other fields; kubectl saves the core ones.
+            Some(Kind::Event) if api_version != "v1" => return Ok(false),
+            Some(Kind::Event) => push(&mut self.events, from)?,
+            Some(Kind::Pod) => push(&mut self.pods, from)?,
+            Some(Kind::Service) => push(&mut self.services, from)?,
+            Some(Kind::Ingress) => push(&mut self.ingresses, from)?,
+            Some(Kind::IngressClass) => push(&mut self.ingress_classes, from)?,
+            Some(Kind::HttpRoute) => push(&mut self.http_routes, from)?,
+            Some(Kind::Gateway) => push(&mut self.gateways, from)?,
+            Some(Kind::ListenerSet) => push(&mut self.listener_sets, from)?,
+            Some(Kind::Deployment) => push(&mut self.deployments, from)?,
+            Some(Kind::Lease) => push(&mut self.leases, from)?,
+            Some(Kind::EndpointSlice) => push(&mut self.endpoint_slices, from)?,
+            None if kind.ends_with("Issuer") => push(&mut self.external_issuers, from)?,
+            None => return Ok(false),
+        }
+        Ok(true)
     }
 }
 

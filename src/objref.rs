@@ -133,6 +133,30 @@ impl Kind {
         self.names().singular
     }
 
+    /// Whether it is one of cert-manager's own kinds.
+    pub const fn is_cert_managers(self) -> bool {
+        match self {
+            Self::Certificate
+            | Self::CertificateRequest
+            | Self::Order
+            | Self::Challenge
+            | Self::Issuer
+            | Self::ClusterIssuer => true,
+            Self::Secret
+            | Self::Event
+            | Self::Pod
+            | Self::Service
+            | Self::Ingress
+            | Self::IngressClass
+            | Self::HttpRoute
+            | Self::Gateway
+            | Self::ListenerSet
+            | Self::Deployment
+            | Self::Lease
+            | Self::EndpointSlice => false,
+        }
+    }
+
     /// Whether objects of this kind live in a namespace.
     pub const fn is_namespaced(self) -> bool {
         self.names().namespaced

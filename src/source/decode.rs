@@ -16,9 +16,8 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use self::head::{Head, Items};
-use crate::api::ExternalIssuer;
+use crate::api::version::not_served;
 use crate::inventory::Objects;
-use crate::objref::Kind;
 
 /// The part of an object that names it. Read by itself, so that a wrong name does not hide what the object is.
 #[derive(Deserialize)]
@@ -69,49 +68,10 @@ impl Taken {
     pub fn version_words(&self) -> impl Iterator<Item = String> {
         self.other_versions.iter().map(|((api_version, kind), count)| {
             let plural = if *count == 1 { "" } else { "s" };
-            let (verb, why) = (if *count == 1 { "is" } else { "are" }, why_other(api_version));
+            let (verb, why) =
+                (if *count == 1 { "is" } else { "are" }, not_served(api_version, kind).unwrap_or_default());
             format!("{count} {kind}{plural} of {api_version} {verb} not read: {why}")
         })
-    }
-}
-
-/// cert-manager's group before 0.11.
-const FORMER_GROUP: &str = "certmanager.k8s.io";
-
-fn why_other(api_version: &str) -> &'static str {
-    match api_version.split_once('/') {
-        Some((FORMER_GROUP, _)) => "cert-manager.io took the place of this group in 0.11",
-        Some((_, "v1alpha2" | "v1alpha3" | "v1beta1")) => "only v1 is served since 1.6",
-        Some(_) | None => "only v1 is known here",
-    }
-}
-
-/// Whether an object is one of cert-manager's chain, in another version than v1.
-fn is_other_version(api_version: &str, kind: &str) -> bool {
-    let Some((group, version)) = api_version.split_once('/') else { return false };
-    let known = |kind: Kind| match kind {
-        Kind::Certificate
-        | Kind::CertificateRequest
-        | Kind::Order
-        | Kind::Challenge
-        | Kind::Issuer
-        | Kind::ClusterIssuer => true,
-        Kind::Secret
-        | Kind::Event
-        | Kind::Pod
-        | Kind::Service
-        | Kind::Ingress
-        | Kind::IngressClass
-        | Kind::HttpRoute
-        | Kind::Gateway
-        | Kind::ListenerSet
-        | Kind::Deployment
-        | Kind::Lease
-        | Kind::EndpointSlice => false,
-    };
-    match Kind::from_api(api_version, kind) {
-        Some(kind) => known(kind) && version != "v1",
-        None => group == FORMER_GROUP && Kind::ALL.into_iter().any(|one| known(one) && one.word() == kind),
     }
 }
 
@@ -162,7 +122,7 @@ fn take_value(objects: &mut Objects, json: &str, implied: Option<(&str, &str)>, 
         }
         return;
     }
-    if is_other_version(api_version, kind) {
+    if not_served(api_version, kind).is_some() {
         *taken.other_versions.entry((api_version.to_owned(), kind.to_owned())).or_default() += 1;
         return;
     }
@@ -188,43 +148,24 @@ fn why(error: &serde_json::Error) -> String {
 /// nearest in range.
 pub fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice(json).or_else(|error| {
-        let in_range = serde_json::from_slice(json)
-            .ok()
-            .and_then(|mut value: Value| (times::bring_into_range(&mut value) > 0).then_some(value));
         // The first error says where; one of a changed text could not.
-        in_range.and_then(|value| serde_json::from_value(value).ok()).ok_or(error)
+        in_range(json).and_then(|value| serde_json::from_value(value).ok()).ok_or(error)
     })
 }
 
+/// The object with its times brought into range, if any is out of it.
+fn in_range(json: &[u8]) -> Option<Value> {
+    let mut value = serde_json::from_slice(json).ok()?;
+    (times::bring_into_range(&mut value) > 0).then_some(value)
+}
+
 fn take_object(objects: &mut Objects, api_version: &str, kind: &str, json: &str) -> Result<(), serde_json::Error> {
-    fn push<T: DeserializeOwned>(into: &mut Vec<T>, json: &str) -> Result<(), serde_json::Error> {
-        into.push(read(json.as_bytes())?);
-        Ok(())
-    }
-    match Kind::from_api(api_version, kind) {
-        Some(Kind::Certificate) => push(&mut objects.certificates, json),
-        Some(Kind::CertificateRequest) => push(&mut objects.requests, json),
-        Some(Kind::Order) => push(&mut objects.orders, json),
-        Some(Kind::Challenge) => push(&mut objects.challenges, json),
-        Some(Kind::Issuer) => push(&mut objects.issuers, json),
-        Some(Kind::ClusterIssuer) => push(&mut objects.cluster_issuers, json),
-        Some(Kind::Secret) => push(&mut objects.secrets, json),
-        // Events of the newer group have other fields; kubectl saves the core ones.
-        Some(Kind::Event) if api_version != "v1" => Ok(()),
-        Some(Kind::Event) => push(&mut objects.events, json),
-        Some(Kind::Pod) => push(&mut objects.pods, json),
-        Some(Kind::Service) => push(&mut objects.services, json),
-        Some(Kind::Ingress) => push(&mut objects.ingresses, json),
-        Some(Kind::IngressClass) => push(&mut objects.ingress_classes, json),
-        Some(Kind::HttpRoute) => push(&mut objects.http_routes, json),
-        Some(Kind::Gateway) => push(&mut objects.gateways, json),
-        Some(Kind::ListenerSet) => push(&mut objects.listener_sets, json),
-        Some(Kind::Deployment) => push(&mut objects.deployments, json),
-        Some(Kind::Lease) => push(&mut objects.leases, json),
-        Some(Kind::EndpointSlice) => push(&mut objects.endpoint_slices, json),
-        None if kind.ends_with("Issuer") => push::<ExternalIssuer>(&mut objects.external_issuers, json),
-        None => Ok(()),
-    }
+    let taken = objects.take(api_version, kind, &mut serde_json::Deserializer::from_str(json));
+    taken.map(|_| ()).or_else(|error| {
+        let value = in_range(json.as_bytes()).ok_or(error)?;
+        // The first error says where; one of a changed text could not.
+        objects.take(api_version, kind, value).map(|_| ())
+    })
 }
 
 #[cfg(test)]
