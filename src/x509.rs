@@ -4,6 +4,7 @@
 
 mod certificate;
 pub mod der;
+mod dn;
 mod key;
 mod link;
 mod name;
@@ -11,7 +12,8 @@ pub mod pem;
 mod request;
 pub mod usage;
 
-pub use certificate::{Bundle, Certificate, CertificateError};
+pub use certificate::{Bundle, Certificate, CertificateError, certificates_in};
+pub use dn::{Attribute, SyntaxError, parse as parse_dn};
 pub use key::{KeyError, KeyType, PublicKey};
 pub use link::LinkFault;
 pub use name::{AltNames, DnError, Name, OtherName};

@@ -65,6 +65,12 @@ pub struct Bundle {
     rest: Vec<Certificate>,
 }
 
+/// The certificates of a text. What is none of them is skipped, broken ones too, as Go's certificate pools do.
+pub fn certificates_in(text: &[u8]) -> Vec<Certificate> {
+    let blocks = pem::blocks(text).into_iter().filter(|block| block.label == "CERTIFICATE");
+    blocks.filter_map(|block| Certificate::from_der(&block.der).ok()).collect()
+}
+
 impl Bundle {
     /// Decodes as cert-manager does: every PEM block, whatever its label, must be a certificate.
     pub fn from_pem(text: &[u8]) -> Result<Self, CertificateError> {

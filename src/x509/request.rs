@@ -56,13 +56,22 @@ impl Extension {
 pub enum RequestError {
     #[error("error decoding certificate request PEM block: no PEM data was found in given input")]
     NoPem,
+    /// `maxLeafCertificatePEMSize` of cert-manager's `internal/pem`.
+    #[error("error decoding certificate request PEM block: provided PEM data was larger than the maximum {MAX}B")]
+    TooLarge,
     #[error("malformed certificate request")]
     Malformed,
 }
 
+/// The most bytes of PEM that cert-manager decodes as a request.
+const MAX: usize = 36_500;
+
 impl Request {
     /// Decodes the first PEM block, whatever its label, as cert-manager does. The signature is not checked.
     pub fn from_pem(text: &[u8]) -> Result<Self, RequestError> {
+        if text.len() > MAX {
+            return Err(RequestError::TooLarge);
+        }
         let block = pem::blocks(text).into_iter().next().ok_or(RequestError::NoPem)?;
         Self::from_der(&block.der)
     }
