@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -149,10 +150,60 @@ func (c *cluster) applyText(ctx context.Context, text string) error {
 	return nil
 }
 
+// webhooks is what cert-manager's chart makes of both configurations; the lab's webhook has an address and no Service.
+const webhooks = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: cert-manager-webhook, labels: {app.kubernetes.io/name: webhook}}
+webhooks:
+- name: webhook.cert-manager.io
+  namespaceSelector:
+    matchExpressions: [{key: cert-manager.io/disable-validation, operator: NotIn, values: ["true"]}]
+  rules:
+  - {apiGroups: [cert-manager.io, acme.cert-manager.io], apiVersions: [v1], operations: [CREATE, UPDATE], resources: ["*/*"]}
+  admissionReviewVersions: [v1]
+  matchPolicy: Equivalent
+  timeoutSeconds: 30
+  failurePolicy: Fail
+  sideEffects: None
+  clientConfig: {url: %[1]s/validate, caBundle: %[2]s}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: cert-manager-webhook, labels: {app.kubernetes.io/name: webhook}}
+webhooks:
+- name: webhook.cert-manager.io
+  rules:
+  - {apiGroups: [cert-manager.io], apiVersions: [v1], operations: [CREATE], resources: [certificaterequests]}
+  admissionReviewVersions: [v1]
+  matchPolicy: Equivalent
+  timeoutSeconds: 30
+  failurePolicy: Fail
+  sideEffects: None
+  clientConfig: {url: %[1]s/mutate, caBundle: %[2]s}
+`
+
+// applyWebhooks has the API server ask the webhook at url, and waits until it does.
+func (c *cluster) applyWebhooks(ctx context.Context, url string, ca []byte) error {
+	if err := c.applyText(ctx, fmt.Sprintf(webhooks, url, base64.StdEncoding.EncodeToString(ca))); err != nil {
+		return err
+	}
+	probe := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer",
+		"metadata": map[string]any{"name": "lab-webhook-probe"}, "spec": map[string]any{},
+	}}
+	issuers := c.dynamic.Resource(schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "clusterissuers"})
+	return until(ctx, "the API server to ask the webhook", func() bool {
+		_, err := issuers.Create(ctx, probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err != nil && strings.Contains(err.Error(), "at least one issuer must be configured")
+	})
+}
+
 // plurals of the few kinds that the lab itself writes.
 var plurals = map[string]string{
 	"CustomResourceDefinition": "customresourcedefinitions", "Namespace": "namespaces", "ClusterRole": "clusterroles",
 	"ClusterRoleBinding": "clusterrolebindings", "RoleBinding": "rolebindings", "Secret": "secrets", "ClusterIssuer": "clusterissuers",
+	"ValidatingWebhookConfiguration": "validatingwebhookconfigurations", "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",
 }
 
 // apply is a server-side apply that tries again while the API server is not serving the kind yet.

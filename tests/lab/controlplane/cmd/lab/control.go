@@ -135,7 +135,7 @@ func (l *lab) command(ctx context.Context, words []string) error {
 // restart starts a stopped part and waits until it serves.
 func (l *lab) restart(ctx context.Context, c *child) error {
 	failed := l.failed
-	if c.name == "manager" {
+	if c.name == "manager" || c.name == "webhook" {
 		failed = complain
 	}
 	if err := c.start(failed); err != nil {
@@ -148,6 +148,8 @@ func (l *lab) restart(ctx context.Context, c *child) error {
 		return l.cluster.prepare(ctx, l.bin)
 	case "pebble":
 		return l.listens(ctx, c.name, acmePort)
+	case "webhook":
+		return l.listens(ctx, c.name, webhookPort)
 	case "manager":
 		return nil
 	default:

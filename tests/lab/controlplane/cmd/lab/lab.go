@@ -28,6 +28,7 @@ const (
 	challengePort       = "5002"
 	lockPort            = "7"
 	httpPort, httpsPort = "80", "443"
+	webhookPort         = "10250"
 )
 
 // lab is one running cluster.
@@ -104,6 +105,11 @@ func (l *lab) start(ctx context.Context) error {
 		return err
 	}
 	go l.solver.watch()
+	if l.webhook {
+		if err := l.startWebhook(ctx); err != nil {
+			return err
+		}
+	}
 	if l.issuers {
 		if err := l.cluster.applyIssuers(ctx, l); err != nil {
 			return err
@@ -240,6 +246,19 @@ func (l *lab) startControllers(ctx context.Context, flags []string) error {
 	return err
 }
 
+// startWebhook runs cert-manager's webhook and has the API server ask it, as cert-manager's chart does.
+func (l *lab) startWebhook(ctx context.Context) error {
+	webhook := l.child("webhook", "--kubeconfig="+l.path("kubeconfig"), "--listen="+l.at(webhookPort),
+		"--cert="+l.path("pki", "webhook.crt"), "--key="+l.path("pki", "webhook.key"))
+	if err := webhook.start(complain); err != nil {
+		return err
+	}
+	if err := webhook.said(ctx, "webhook: serving"); err != nil {
+		return err
+	}
+	return l.cluster.applyWebhooks(ctx, "https://"+l.at(webhookPort), l.caPEM)
+}
+
 // writeKeys makes all keys, tokens and kubeconfigs.
 func (l *lab) writeKeys() error {
 	clusterCA, err := newAuthority(l.path("pki"), "cluster-ca")
@@ -261,6 +280,7 @@ func (l *lab) writeKeys() error {
 	return errors.Join(
 		clusterCA.server("apiserver", l.address),
 		clusterCA.client("admin", "admin-by-certificate", "system:masters"),
+		clusterCA.server("webhook", l.address),
 		acmeCA.server("pebble", l.address),
 		writeKey(l.path("pki", "service-accounts.key"), accounts),
 		os.WriteFile(l.path("pki", "audit.yaml"), []byte(auditPolicy), 0o644),
@@ -300,7 +320,7 @@ func (l *lab) listens(ctx context.Context, who, port string) error {
 // close ends every child; those that need others go first.
 func (l *lab) close() {
 	l.closing.Do(func() {
-		for _, name := range []string{"controllers", "manager", "pebble", "challtestsrv", "apiserver", "etcd"} {
+		for _, name := range []string{"controllers", "manager", "webhook", "pebble", "challtestsrv", "apiserver", "etcd"} {
 			if c := l.children[name]; c != nil {
 				c.stop()
 			}

@@ -27,7 +27,7 @@ const usage = `usage:
   lab do --dir D COMMAND...   send one command to a running lab and print its answer
 commands:
   controllers stop | controllers start [FLAGS]      FLAGS of the controllers program; none: those of the last start
-  etcd|apiserver|manager|pebble|challtestsrv stop | start
+  etcd|apiserver|manager|webhook|pebble|challtestsrv stop | start
                                                     Pebble forgets its accounts when it ends
   solver on | off | wrong-body                      what the solver helper registers for each HTTP-01 challenge
   front pass | wrong-body | status:CODE | redirect:URL | hang [self-check|ca|all]
@@ -68,6 +68,7 @@ type options struct {
 	solver      string
 	audit       bool
 	issuers     bool
+	webhook     bool
 	detached    bool
 	blocked     string
 	eab         bool
@@ -90,6 +91,7 @@ func up(args []string) error {
 	flags.StringVar(&o.solver, "solver", "on", "HTTP-01 solver helper: on, off or wrong-body")
 	flags.BoolVar(&o.audit, "audit", false, "write the API server's audit log (metadata of every request)")
 	flags.BoolVar(&o.issuers, "issuers", false, "apply the standard ClusterIssuers at once")
+	flags.BoolVar(&o.webhook, "webhook", false, "run cert-manager's admission webhook")
 	flags.BoolVar(&o.detached, "detached", false, "do not end when standard input closes")
 	flags.StringVar(&o.blocked, "blocked-domains", "blocked-domain.example", "domains that Pebble refuses, by commas")
 	flags.BoolVar(&o.collect, "garbage-collector", true, "run the garbage collector, namespace and role aggregation controllers of Kubernetes")
