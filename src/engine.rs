@@ -4,12 +4,14 @@
 //! Pure: no client, no clock; time and the seed of everything random come in as arguments.
 //! A live chain is placed in the same [`Stage`]s by `chain::position`.
 
+pub mod admission;
 pub mod backoff;
 mod calls;
 mod certificates;
 pub mod cluster;
 mod condition;
 pub mod controller;
+pub mod cron;
 pub mod event;
 pub mod field;
 pub mod flags;

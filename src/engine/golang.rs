@@ -8,11 +8,21 @@ use crate::engine::name;
 
 /// A text in quotes, as `%q` of Go's fmt (`strconv.Quote`) writes it.
 pub fn quote(text: &str) -> String {
-    let mut out = String::from("\"");
-    for char in text.chars() {
+    quoted(text.chars(), '"')
+}
+
+/// A character in quotes, as `%q` of Go's fmt (`strconv.QuoteRune`) writes it.
+pub fn quote_char(char: char) -> String {
+    quoted([char], '\'')
+}
+
+fn quoted(chars: impl IntoIterator<Item = char>, mark: char) -> String {
+    let mut out = String::from(mark);
+    for char in chars {
         // Writing to a text cannot fail.
         let _ = match char {
-            '"' | '\\' => write!(out, "\\{char}"),
+            '\\' => write!(out, "\\\\"),
+            _ if char == mark => write!(out, "\\{mark}"),
             '\u{7}' => write!(out, "\\a"),
             '\u{8}' => write!(out, "\\b"),
             '\u{c}' => write!(out, "\\f"),
@@ -27,13 +37,18 @@ pub fn quote(text: &str) -> String {
             '\u{10000}'.. => write!(out, "\\U{:08x}", u32::from(char)),
         };
     }
-    out.push('"');
+    out.push(mark);
     out
 }
 
 /// A value as Go's `encoding/json` writes it.
 pub fn json(value: &impl Serialize) -> String {
     String::from_utf8_lossy(&name::go_json(value)).into_owned()
+}
+
+/// A list of texts as `%v` of Go's fmt writes it.
+pub fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    format!("[{}]", texts.into_iter().collect::<Vec<_>>().join(" "))
 }
 
 /// Go's `unicode.IsPrint`. Rust knows it by the way it writes a text for debugging; the letter before keeps it from
@@ -60,11 +75,13 @@ mod tests {
         ] {
             assert_eq!(quote(text), quoted);
         }
+        assert_eq!([quote_char('\''), quote_char('"'), quote_char('\n')], [r"'\''", "'\"'", r"'\n'"]);
     }
 
     #[test]
     fn json_is_that_of_go() {
         assert_eq!(json(&"a<b>&"), r#""a\u003cb\u003e\u0026""#);
         assert_eq!(json(&vec!["a", "b"]), r#"["a","b"]"#);
+        assert_eq!(list(["a", "b"]), "[a b]");
     }
 }

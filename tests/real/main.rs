@@ -4,6 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod admission;
+#[path = "../admission/cases.rs"]
+mod admission_cases;
 mod agreement;
 mod connection;
 mod diagnosis;
@@ -15,6 +18,7 @@ mod lab;
 mod rbac;
 mod renew;
 mod run;
+mod schemas;
 mod shims;
 mod stages;
 

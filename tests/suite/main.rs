@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod admission;
+#[path = "../admission/cases.rs"]
+mod admission_cases;
 mod bad_input;
 mod cases;
 mod cli;
