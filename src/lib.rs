@@ -18,6 +18,7 @@ pub mod facts;
 pub mod finding;
 pub mod horizon;
 pub mod inventory;
+pub mod manifest;
 pub mod objref;
 pub mod pki;
 pub mod redact;

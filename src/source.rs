@@ -1,7 +1,8 @@
-//! Where objects come from: a cluster, or files that were saved from one.
+//! Where objects come from: a cluster, files that were saved from one, or manifests.
 //!
-//! Edges: both fill the same inventory. Neither links nor judges.
+//! Edges: the first two fill the same inventory. None links or judges.
 
 pub mod cluster;
 pub mod decode;
 pub mod files;
+pub mod manifests;

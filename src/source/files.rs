@@ -4,6 +4,7 @@
 //! unknown; nothing here concludes that it is absent.
 
 mod archive;
+mod budget;
 mod document;
 mod parts;
 
@@ -17,22 +18,8 @@ use crate::fact::Failure;
 use crate::inventory::Objects;
 use crate::source::decode::Taken;
 
-/// How much one source may hold.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Unpacked bytes of one file.
-    pub file_bytes: u64,
-    /// Unpacked bytes of all files.
-    pub total_bytes: u64,
-    /// Files in all.
-    pub files: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { file_bytes: 512 << 20, total_bytes: 2 << 30, files: 200_000 }
-    }
-}
+pub use budget::{Budget, Limits};
+pub(super) use document::text;
 
 /// Why a source cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +48,16 @@ pub enum FilesError {
     },
 }
 
+impl FilesError {
+    /// What is known of a path that must be there; of what a link points to.
+    pub(super) fn metadata(path: &Path) -> Result<fs::Metadata, Self> {
+        fs::metadata(path).map_err(|source| {
+            let path = path.to_owned();
+            if source.kind() == io::ErrorKind::NotFound { Self::Missing { path } } else { Self::Read { path, source } }
+        })
+    }
+}
+
 /// What was read.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -72,14 +69,14 @@ pub struct Loaded {
 /// Reads every path; `-` is standard input. A file that was named must be readable; one broken file in a folder or
 /// archive is noted and the rest is used.
 pub fn load(paths: &[String], stdin: &mut dyn Read, limits: Limits) -> Result<Loaded, FilesError> {
-    let mut reader = Reader { loaded: Loaded::default(), limits, bytes: 0, files: 0, taken: Taken::default() };
+    let mut reader = Reader { loaded: Loaded::default(), budget: Budget::new(limits), taken: Taken::default() };
     if paths.iter().filter(|path| *path == "-").count() > 1 {
         return Err(FilesError::StdinTwice);
     }
     for path in paths {
         let before = reader.loaded.objects.unread.len();
         if path == "-" {
-            let bytes = reader.bounded(stdin, "standard input")?;
+            let bytes = reader.budget.read(stdin, "standard input")?;
             reader.file("standard input", &bytes)?;
         } else {
             reader.path(Path::new(path))?;
@@ -91,9 +88,7 @@ pub fn load(paths: &[String], stdin: &mut dyn Read, limits: Limits) -> Result<Lo
 
 struct Reader {
     loaded: Loaded,
-    limits: Limits,
-    bytes: u64,
-    files: usize,
+    budget: Budget,
     /// What the path that is being read held so far.
     taken: Taken,
 }
@@ -114,17 +109,17 @@ impl Reader {
 
     fn path(&mut self, path: &Path) -> Result<(), FilesError> {
         let read = |source| FilesError::Read { path: path.to_owned(), source };
-        let metadata = fs::metadata(path).map_err(|source| {
-            let is_missing = source.kind() == io::ErrorKind::NotFound;
-            if is_missing { FilesError::Missing { path: path.to_owned() } } else { read(source) }
-        })?;
-        if metadata.is_dir() {
-            let before = self.files;
+        if FilesError::metadata(path)?.is_dir() {
+            let before = self.budget.files();
             self.folder(path)?;
-            return if self.files == before { Err(FilesError::Nothing { path: path.to_owned() }) } else { Ok(()) };
+            return if self.budget.files() == before {
+                Err(FilesError::Nothing { path: path.to_owned() })
+            } else {
+                Ok(())
+            };
         }
         let name = path.display().to_string();
-        let bytes = self.bounded(&mut fs::File::open(path).map_err(read)?, &name)?;
+        let bytes = self.budget.read(&mut fs::File::open(path).map_err(read)?, &name)?;
         self.file(&name, &bytes)
     }
 
@@ -142,7 +137,7 @@ impl Reader {
                 let name = path.display().to_string();
                 let outcome = fs::File::open(&path)
                     .map_err(|source| FilesError::Read { path: path.clone(), source })
-                    .and_then(|mut file| self.bounded(&mut file, &name))
+                    .and_then(|mut file| self.budget.read(&mut file, &name))
                     .and_then(|bytes| self.one_of_many(&name, &bytes));
                 self.note(&name, outcome)?;
             }
@@ -159,16 +154,17 @@ impl Reader {
     }
 
     fn archive(&mut self, format: archive::Format, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
-        let limits = self.limits;
+        let limits = self.budget.limits;
         archive::each_file(format, name, bytes, limits, &mut |member, content| {
             let member = format!("{name}:{member}");
-            let outcome = self.grow(&member, content.len() as u64).and_then(|()| self.one_of_many(&member, content));
+            let outcome =
+                self.budget.grow(&member, content.len() as u64).and_then(|()| self.one_of_many(&member, content));
             self.note(&member, outcome)
         })
     }
 
     fn one_of_many(&mut self, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
-        self.count(name)?;
+        self.budget.count(name)?;
         self.documents(name, bytes)
     }
 
@@ -197,30 +193,6 @@ impl Reader {
     fn trouble(&mut self, asked: &str, said: &str) {
         self.loaded.objects.unread.push(Failure { asked: asked.to_owned(), said: said.to_owned() });
     }
-
-    fn bounded(&mut self, from: &mut dyn Read, name: &str) -> Result<Vec<u8>, FilesError> {
-        let limit = self.limits.file_bytes;
-        let mut bytes = Vec::new();
-        let read = from.take(limit + 1).read_to_end(&mut bytes);
-        read.map_err(|source| FilesError::Read { path: name.into(), source })?;
-        if bytes.len() as u64 > limit {
-            return Err(FilesError::TooLarge { file: name.to_owned(), limit });
-        }
-        self.grow(name, bytes.len() as u64)?;
-        Ok(bytes)
-    }
-
-    fn grow(&mut self, name: &str, bytes: u64) -> Result<(), FilesError> {
-        self.bytes += bytes;
-        let limit = self.limits.total_bytes;
-        if self.bytes > limit { Err(FilesError::TooLarge { file: name.to_owned(), limit }) } else { Ok(()) }
-    }
-
-    fn count(&mut self, name: &str) -> Result<(), FilesError> {
-        self.files += 1;
-        let limit = self.limits.files;
-        if self.files > limit { Err(FilesError::TooMany { file: name.to_owned(), limit }) } else { Ok(()) }
-    }
 }
 
 /// What a bundle of ours says about itself.
@@ -231,7 +203,7 @@ fn recorded_time(manifest: &[u8]) -> Option<Timestamp> {
 }
 
 /// Whether a file's name says that it may hold objects.
-fn holds_objects(name: &str) -> bool {
+pub(super) fn holds_objects(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
 }

@@ -28,6 +28,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("inventory", &["api"]),
     ("pki", &["api"]),
     ("chain", &["inventory", "api", "engine", "pki"]),
+    // Objects on their way through the engine's front door.
+    ("manifest", &["inventory", "api", "engine"]),
     ("facts", &["chain", "inventory", "api", "engine", "rule::Gap", "rule::Withheld"]),
     ("finding", &["rule"]),
     ("rule", &["finding", "facts", "chain", "inventory", "api", "engine", "pki"]),
@@ -37,6 +39,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The edges.
     ("connect", &["env"]),
     ("source", &["facts", "chain", "inventory", "api"]),
+    ("source::manifests", &["source::files", "manifest"]),
     // The plan of what to ask next goes by the stage.
     ("source::cluster", &["connect", "source::decode", "engine::Stage", "facts", "chain", "inventory", "api"]),
     ("change", &["change::plan"]),

@@ -19,6 +19,7 @@ mod fixes;
 mod issuance;
 mod layers;
 mod live_cases;
+mod manifests;
 mod outputs;
 mod permissions;
 mod rule_docs;

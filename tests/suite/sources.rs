@@ -12,24 +12,24 @@ const CERTIFICATE: &str = "apiVersion: cert-manager.io/v1\nkind: Certificate\nme
 const ORDER: &str = r#"{"apiVersion":"acme.cert-manager.io/v1","kind":"Order","metadata":{"name":"web-1-1","namespace":"shop"},"spec":{}}"#;
 
 /// A folder of its own for each test, gone with it.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("kubectl-cert-sources-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
         path.display().to_string()
     }
 
-    fn path(&self) -> String {
+    pub fn path(&self) -> String {
         self.0.display().to_string()
     }
 }

@@ -115,7 +115,7 @@ fn is_place(text: &str) -> bool {
 }
 
 /// UTF-8 with or without a byte order mark, or UTF-16 with one.
-fn text<'b>(name: &str, bytes: &'b [u8]) -> Result<Cow<'b, str>, FilesError> {
+pub fn text<'b>(name: &str, bytes: &'b [u8]) -> Result<Cow<'b, str>, FilesError> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
         String::from_utf16(&units).ok().map(Cow::Owned)
