@@ -19,7 +19,7 @@ pub use position::position;
 
 use crate::api::{Certificate, CertificateRequest, Challenge, HttpRoute, IssuerRef, Order, Secret};
 use crate::fact::Fact;
-use crate::objref::ObjRef;
+use crate::objref::{Kind, ObjRef};
 
 /// Everything that belongs to one target, linked.
 #[derive(Clone, Debug)]
@@ -122,6 +122,9 @@ impl<'i> Chain<'i> {
 
     /// Whether the subject is part of an issuance, unlike an issuer or a Deployment.
     pub fn is_issuance(&self) -> bool {
+        if self.subject.kind == Kind::Certificate && self.certificate.is_absent() {
+            return false;
+        }
         self.certificate.seen().is_some() || !self.requests.is_empty() || self.stray.is_some()
     }
 

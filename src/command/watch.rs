@@ -150,8 +150,9 @@ struct Line {
 
 impl Lines {
     fn of(shown: &Tree) -> Self {
-        let stage = format!("{} ({})", shown.stage.words(), shown.stage.id());
-        let mut lines = vec![Line { title: "stage".to_owned(), text: stage, object: None }];
+        let stage = shown.course.as_ref().map(|(stage, _)| format!("{} ({})", stage.words(), stage.id()));
+        let mut lines: Vec<Line> =
+            stage.into_iter().map(|text| Line { title: "stage".to_owned(), text, object: None }).collect();
         let mut open = vec![&shown.root];
         while let Some(node) = open.pop() {
             let words = node.details.iter().find(|detail| detail.label == "reason").map(|detail| detail.text.as_str());

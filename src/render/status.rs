@@ -41,8 +41,8 @@ struct WireRow<'a> {
 
 #[derive(Debug, Serialize)]
 struct WireTree<'a> {
-    stage: &'a str,
-    next: WireNext<'a>,
+    stage: Option<&'a str>,
+    next: Option<WireNext<'a>>,
     root: WireNode<'a>,
 }
 
@@ -109,8 +109,8 @@ impl<'a> WireRow<'a> {
 impl<'a> WireTree<'a> {
     fn of(tree: &'a Tree) -> Self {
         Self {
-            stage: tree.stage.id(),
-            next: WireNext { at: tree.next.at, what: &tree.next.what },
+            stage: tree.course.as_ref().map(|(stage, _)| stage.id()),
+            next: tree.course.as_ref().map(|(_, next)| WireNext { at: next.at, what: &next.what }),
             root: WireNode::of(&tree.root),
         }
     }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::style::{Style, Tint};
 use super::table::relative;
 use super::{escape, prose};
+use crate::chain::Next;
 use crate::duration::human;
 use crate::horizon;
 use crate::report::tree::{Detail, Node, Tone, Tree};
@@ -13,18 +14,26 @@ use crate::report::tree::{Detail, Node, Tone, Tree};
 pub fn text(tree: &Tree, style: &Style) -> String {
     let mut out = String::new();
     let object = escape::line(&tree.subject.to_string());
-    let answer = format!("{}; {} ({})", escape::line(&tree.root.state), tree.stage.words(), tree.stage.id());
+    let mut answer = escape::line(&tree.root.state);
+    if let Some((stage, _)) = &tree.course {
+        answer += &format!("; {} ({})", stage.words(), stage.id());
+    }
     prose::hang(&mut out, &format!("{object}: "), &answer, 0, 2, style.width);
-    let what = escape::line(&tree.next.what);
-    let next = match tree.next.at {
-        Some(at) if horizon::is_never(at) => format!("never: {what}"),
-        Some(at) => format!("{}, at {at}: {what}", relative(at, tree.now)),
-        None => what,
-    };
-    prose::hang(&mut out, "Next: ", &next, 0, 6, style.width);
+    if let Some((_, next)) = &tree.course {
+        prose::hang(&mut out, "Next: ", &self::next(next, tree.now), 0, 6, style.width);
+    }
     out.push('\n');
     node(&mut out, &tree.root, tree.now, "", "", style);
     out
+}
+
+fn next(next: &Next, now: Timestamp) -> String {
+    let what = escape::line(&next.what);
+    match next.at {
+        Some(at) if horizon::is_never(at) => format!("never: {what}"),
+        Some(at) => format!("{}, at {at}: {what}", relative(at, now)),
+        None => what,
+    }
 }
 
 fn node(out: &mut String, node: &Node, now: Timestamp, lead: &str, under: &str, style: &Style) {

@@ -22,8 +22,8 @@ use crate::objref::{Kind, ObjRef};
 pub struct Tree {
     pub now: Timestamp,
     pub subject: ObjRef,
-    pub stage: Stage,
-    pub next: Next,
+    /// Where the issuance stands and what comes next; `None` where there is none to be seen.
+    pub course: Option<(Stage, Next)>,
     pub root: Node,
 }
 
@@ -76,8 +76,11 @@ impl Tree {
             }
         };
         let subject = facts.chain.subject.clone();
-        let next = next(&facts.chain, &facts.stage, facts.now, &facts.back_off).alone(facts.chain.expiry(), facts.now);
-        Self { now: facts.now, subject, stage: facts.stage.clone(), next, root }
+        let course = facts.chain.is_issuance().then(|| {
+            let next = next(&facts.chain, &facts.stage, facts.now, &facts.back_off);
+            (facts.stage.clone(), next.alone(facts.chain.expiry(), facts.now))
+        });
+        Self { now: facts.now, subject, course, root }
     }
 }
 

@@ -104,4 +104,9 @@ fn a_deleted_certificate_is_told_in_table_and_tree() {
     tree.line("the end of the Certificate", Duration::from_secs(20), |line| {
         line.ends_with("Certificate web  does not exist")
     });
+    assert!(
+        !tree.seen.iter().any(|line| stage_of(line) == Some("trigger")),
+        "nothing is to be issued: {:#?}",
+        tree.seen
+    );
 }

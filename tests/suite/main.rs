@@ -26,5 +26,6 @@ mod rule_docs;
 mod scripted;
 mod shims;
 mod sources;
+mod widths;
 
 use differential::is_set;
