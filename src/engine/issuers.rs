@@ -3,12 +3,14 @@
 
 use super::condition;
 use super::event::EventType;
-use super::requests::key_pair;
 use super::turn::{Looked, Trouble, Turn};
 use crate::api::{
-    ClusterIssuer, ConditionStatus, Issuer, IssuerConditionType, IssuerReason, IssuerSpec, IssuerStatus, Secret,
+    ClusterIssuer, ConditionStatus, Issuer, IssuerConditionType, IssuerReason, IssuerSpec, IssuerStatus, Object as _,
+    Secret,
 };
 use crate::engine::cluster::Kept;
+use crate::pki::PrivateKey;
+use crate::x509::{Bundle, Certificate};
 
 /// An issuer of either scope.
 pub trait AnyIssuer: Kept {
@@ -82,11 +84,11 @@ fn ca_checked(turn: &Turn, namespace: &str, name: &str) -> Checked {
         error: again.then_some(error),
     };
     let Some(secret) = turn.cluster.get::<Secret>(Some(namespace), name) else {
-        return failed("ErrGetKeyPair", format!("secret {name:?} not found"), true);
+        return failed("ErrGetKeyPair", format!("secrets {name:?} not found"), true);
     };
-    match key_pair(secret) {
+    match signing(secret) {
         Err(error) => failed("ErrGetKeyPair", error, true),
-        Ok(ca) if !ca.signing().is_ca() => failed("ErrInvalidKeyPair", "certificate is not a CA".to_owned(), false),
+        Ok(signing) if !signing.is_ca() => failed("ErrInvalidKeyPair", "certificate is not a CA".to_owned(), false),
         Ok(_) => Checked {
             status: ConditionStatus::True,
             reason: "KeyPairVerified",
@@ -94,4 +96,17 @@ fn ca_checked(turn: &Turn, namespace: &str, name: &str) -> Checked {
             error: None,
         },
     }
+}
+
+/// The certificate that is to sign, beside a key that decodes: neither whether they fit nor `ca.crt` is looked at before
+/// something is signed.
+fn signing(secret: &Secret) -> Result<Certificate, String> {
+    let filled = |key: &str| {
+        secret.bytes(key).map(|bytes| bytes.expose().as_slice()).ok_or_else(|| {
+            format!("no data for {key:?} in secret '{}/{}'", secret.namespace().unwrap_or_default(), secret.name())
+        })
+    };
+    let chain = Bundle::from_pem(filled("tls.crt")?).map_err(|error| error.to_string())?;
+    PrivateKey::from_pem(filled("tls.key")?).map_err(|error| error.to_string())?;
+    Ok(chain.leaf().clone())
 }

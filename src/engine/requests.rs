@@ -7,5 +7,4 @@ mod self_signed;
 mod sign;
 
 pub(super) use approver::approver;
-pub(super) use ca::key_pair;
 pub(super) use sign::sign;

@@ -21,10 +21,10 @@ use crate::lab::{Lab, condition_of, wait_for};
 const CALM: Duration = Duration::from_millis(1500);
 
 /// How long nothing changes when it is not.
-const STILL: Duration = Duration::from_secs(8);
+const STILL: Duration = Duration::from_secs(12);
 
 /// How long a step may take beyond what it waits for.
-const LONGEST: Duration = Duration::from_secs(40);
+const LONGEST: Duration = Duration::from_secs(90);
 
 #[test]
 fn the_engine_does_what_the_real_controllers_do() {
@@ -53,17 +53,23 @@ fn is_wanted(case: &Case) -> bool {
 
 /// Puts the objects there that all cases of a group share, and waits until its issuers are ready.
 fn share(lab: &Lab, group: &Group) -> Vec<Value> {
-    for step in &group.shared.steps {
+    let documents: Vec<_> = group.shared.iter().flat_map(|step| &step.documents).collect();
+    let is_shared = |object: &Value| {
+        documents.iter().any(|one| {
+            let object_of = (text(object, "/kind"), text(object, "/metadata/name"));
+            object_of == (one.object.kind.word(), one.object.name.as_str())
+        })
+    };
+    for step in &group.shared {
         lab.act(&step.documents.iter().collect::<Vec<_>>());
         wait_for("the shared issuers", Duration::from_secs(30), || {
             let issuers: Value = serde_json::from_str(&lab.kubectl(&["get", "clusterissuers", "-o", "json"])).unwrap();
-            let issuers = issuers["items"].as_array()?;
-            issuers.iter().all(|issuer| condition_of(issuer, "Ready") == "True").then_some(())
+            let mut issuers = issuers["items"].as_array()?.iter().filter(|issuer| is_shared(issuer));
+            issuers.all(|issuer| condition_of(issuer, "Ready") == "True").then_some(())
         });
     }
     let (objects, _) = lab.everything_issued();
-    let ours: Vec<_> = group.shared.steps.iter().flat_map(|step| &step.documents).map(|one| &one.object.name).collect();
-    objects.into_iter().filter(|object| ours.iter().any(|name| *name == text(object, "/metadata/name"))).collect()
+    objects.into_iter().filter(is_shared).collect()
 }
 
 /// Plays all cases to their ends.

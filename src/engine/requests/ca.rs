@@ -11,7 +11,7 @@ pub fn sign(turn: &mut Turn, request: &CertificateRequest, issuer: &IssuerFound)
     let Some(spec) = &issuer.spec.ca else { return Outcome::Nothing };
     let (namespace, name) = (&issuer.resource_namespace, &spec.secret_name);
     let Some(secret) = turn.cluster.get::<Secret>(Some(namespace), name) else {
-        let message = format!("Referenced secret {namespace}/{name} not found: secret {name:?} not found");
+        let message = format!("Referenced secret {namespace}/{name} not found: secrets {name:?} not found");
         return Outcome::Pending { reason: "SecretMissing", message };
     };
     let ca = match key_pair(secret) {
@@ -42,14 +42,15 @@ pub fn sign(turn: &mut Turn, request: &CertificateRequest, issuer: &IssuerFound)
 }
 
 /// The certificates and the key of a CA issuer's Secret, and why they are none (`pkg/util/kube/pki.go`).
-pub fn key_pair(secret: &Secret) -> Result<Ca, String> {
-    let filled = |key: &str| {
+fn key_pair(secret: &Secret) -> Result<Ca, String> {
+    let filled = |what: &str, key: &str| {
         secret.bytes(key).map(|bytes| bytes.expose().as_slice()).ok_or_else(|| {
-            format!("no data for {key:?} in secret '{}/{}'", secret.namespace().unwrap_or_default(), secret.name())
+            let namespace = secret.namespace().unwrap_or_default();
+            format!("no {what} data for {key:?} in secret '{namespace}/{}'", secret.name())
         })
     };
-    let key = PrivateKey::from_pem(filled("tls.key")?).map_err(|error| error.to_string())?;
-    let own = Bundle::from_pem(filled("tls.crt")?).map_err(|error| error.to_string())?;
+    let key = PrivateKey::from_pem(filled("private key", "tls.key")?).map_err(|error| error.to_string())?;
+    let own = Bundle::from_pem(filled("certificate", "tls.crt")?).map_err(|error| error.to_string())?;
     let mut certificates: Vec<_> = own.iter().cloned().collect();
     if let Some(pem) = secret.bytes("ca.crt").filter(|pem| !pem.expose().is_empty()) {
         let above = Bundle::from_pem(pem.expose()).map_err(|error| error.to_string())?;

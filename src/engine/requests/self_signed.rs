@@ -26,7 +26,7 @@ pub fn sign(turn: &mut Turn, request: &CertificateRequest, issuer: &IssuerFound)
     };
     let namespace = request.namespace().unwrap_or_default();
     let Some(secret) = turn.cluster.get::<Secret>(Some(namespace), name) else {
-        let message = format!("Referenced secret {namespace}/{name} not found: secret {name:?} not found");
+        let message = format!("Referenced secret {namespace}/{name} not found: secrets {name:?} not found");
         return Outcome::Pending { reason: "MissingSecret", message };
     };
     let pem = secret.bytes("tls.key").ok_or_else(|| format!("no data for \"tls.key\" in secret '{namespace}/{name}'"));

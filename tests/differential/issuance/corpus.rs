@@ -1,7 +1,7 @@
 //! The situations in `tests/cases-engine`: what is applied, step by step, and what came of it.
 //!
-//! `GROUP/flags.yaml` holds the flags of cert-manager's controller for all cases below it, `GROUP/shared/` what is there
-//! before them. `GROUP/CASE/1.yaml` and so on hold the documents of each step; `$NS` is the namespace of the case, and the
+//! `shared/` holds what is there before, `GROUP/flags.yaml` the flags of cert-manager's controller for all cases below it.
+//! `GROUP/CASE/1.yaml` and so on hold the documents of each step; `$NS` is the namespace of the case, and the
 //! names of cluster-scoped objects begin with it. `expect.yaml` is what the real controllers made of it:
 //! `UPDATE=1 cargo test --features real-servers --test real issuance` writes it.
 
@@ -22,7 +22,7 @@ use crate::differential::corpus::{folders, name_of, parsed, shown, steps};
 pub struct Group {
     pub flags: Flags,
     /// What all cases find; it is not compared.
-    pub shared: Case,
+    pub shared: Vec<Step>,
     pub cases: Vec<Case>,
 }
 
@@ -76,24 +76,25 @@ impl Group {
     /// Every group with every case, sorted.
     pub fn all() -> Vec<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases-engine");
-        folders(&root).iter().map(|folder| Self::read(folder)).collect()
+        let shared = root.join("shared");
+        let steps = Step::all(&shared, "cert-manager");
+        folders(&root).iter().filter(|folder| **folder != shared).map(|folder| Self::read(folder, &steps)).collect()
     }
 
-    fn read(folder: &Path) -> Self {
-        let shared = folder.join("shared");
-        let cases = folders(folder).into_iter().filter(|case| *case != shared);
+    fn read(folder: &Path, shared: &[Step]) -> Self {
         let case = |case: PathBuf| Case::read(format!("{}-{}", name_of(folder), name_of(&case)), &case);
-        Self {
-            flags: parsed(&folder.join("flags.yaml")),
-            shared: Case::read("cert-manager".to_owned(), &shared),
-            cases: cases.map(case).collect(),
+        let cases: Vec<Case> = folders(folder).into_iter().map(case).collect();
+        // Else objects of one case would be taken for those of another.
+        for pair in cases.windows(2) {
+            assert!(!pair[1].namespace.starts_with(&format!("{}-", pair[0].namespace)), "{}", pair[1].path());
         }
+        Self { flags: parsed(&folder.join("flags.yaml")), shared: shared.to_vec(), cases }
     }
 }
 
 impl Case {
     fn read(namespace: String, folder: &Path) -> Self {
-        let steps = steps(folder, &namespace).into_iter().map(|documents| Step::of(documents, &namespace)).collect();
+        let steps = Step::all(folder, &namespace);
         let expect = folder.join("expect.yaml");
         let expect = expect.exists().then(|| parsed(&expect));
         Self { namespace, steps, expect, folder: folder.to_owned() }
@@ -106,6 +107,10 @@ impl Case {
 }
 
 impl Step {
+    fn all(folder: &Path, namespace: &str) -> Vec<Self> {
+        steps(folder, namespace).into_iter().map(|documents| Self::of(documents, namespace)).collect()
+    }
+
     fn of(documents: Vec<serde_json::Value>, namespace: &str) -> Self {
         let wait = documents.iter().filter_map(|document| document["wait"].as_u64()).sum();
         let documents = documents.into_iter().filter(|document| document["wait"].is_null());

@@ -74,6 +74,12 @@ pub fn applied(mut old: Value, given_before: &Value, given: Value) -> Value {
 }
 
 fn drop_members(old: &mut Value, before: &Value, now: &Value) {
+    if let (Value::Array(old), Value::Array(before), Value::Array(now)) = (&mut *old, before, now)
+        && is_map(before)
+    {
+        let named = |items: &[Value], item: &Value| items.iter().any(|other| other["type"] == item["type"]);
+        return old.retain(|item| !named(before, item) || named(now, item));
+    }
     let (Value::Object(old), Value::Object(before)) = (old, before) else { return };
     for (key, before) in before {
         match (old.get_mut(key), now.get(key)) {
@@ -92,7 +98,7 @@ fn lay_over(old: &mut Value, given: Value) {
                 lay_over(old.entry(key).or_insert(Value::Null), value);
             }
         }
-        (Value::Array(old), Value::Array(given)) if given.iter().all(|item| item["lastTransitionTime"].is_string()) => {
+        (Value::Array(old), Value::Array(given)) if is_map(&given) => {
             for item in given {
                 match old.iter_mut().find(|old| old["type"] == item["type"]) {
                     Some(old) => *old = item,
@@ -102,6 +108,11 @@ fn lay_over(old: &mut Value, given: Value) {
         }
         (old, given) => *old = given,
     }
+}
+
+/// Whether a list is one of conditions.
+fn is_map(list: &[Value]) -> bool {
+    list.iter().all(|item| item["lastTransitionTime"].is_string())
 }
 
 /// A merge patch (RFC 7396).

@@ -151,13 +151,16 @@ impl Material {
     }
 }
 
+/// The lengths of private keys of Ed25519 and of the NIST curves.
+const KEY_LENGTHS: [usize; 3] = [32, 48, 66];
+
 /// The form of a private key without the key: numbers and strings by their tag, those of a fixed length with it.
 fn secret_word(element: Element<'_>) -> Option<String> {
     let Element { tag, content, .. } = element;
     match tag {
         der::INTEGER if content.len() > 4 => Some("02:number".to_owned()),
         der::BIT_STRING => Some(format!("03:{} bytes", content.len())),
-        der::OCTET_STRING if elements(content).is_none() => Some(format!("04:{} bytes", content.len())),
+        der::OCTET_STRING if KEY_LENGTHS.contains(&content.len()) => Some(format!("04:{} bytes", content.len())),
         _ => None,
     }
 }

@@ -24,7 +24,7 @@ const STEP: SignedDuration = SignedDuration::from_secs(2);
 /// What the engine makes of a case, step by step.
 pub fn play(group: &Group, case: &Case) -> Vec<Seen> {
     let mut world = World::new(group);
-    for step in &group.shared.steps {
+    for step in &group.shared {
         world.step(step);
     }
     let (shared, _) = world.everything();
@@ -189,7 +189,10 @@ impl Json for Secret {
             .map(|key| (key, STANDARD.encode(self.bytes(key).expect("nobody takes values out here").expose())))
             .collect();
         serde_json::json!({
-            "metadata": self.metadata, "type": self.type_, "immutable": self.immutable, "data": data,
+            "metadata": self.metadata,
+            // As the API server has it.
+            "type": if self.type_.is_empty() { "Opaque" } else { &self.type_ },
+            "immutable": self.immutable, "data": data,
         })
     }
 }

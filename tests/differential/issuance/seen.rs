@@ -119,6 +119,12 @@ impl Observer {
         cut_suffix(&mut normal, "/status/nextPrivateKeySecretName");
         if let Some(conditions) = normal.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
             conditions.sort_by_key(|condition| text(condition, "/type").to_owned());
+            // Whether readiness looks between the write of a new Secret and that of the new revision is chance; if it
+            // does, the Certificate is not ready for a moment.
+            let is_ready = |condition: &&mut Value| condition["type"] == "Ready" && condition["status"] == "True";
+            for ready in conditions.iter_mut().filter(is_ready).filter(|_| kind == "Certificate") {
+                ready["lastTransitionTime"] = Value::Null;
+            }
         }
         spans(&mut normal);
         for member in ["metadata", "spec", "status"] {
@@ -190,9 +196,11 @@ impl Observer {
             // interest that the same was told again.
             let of_certificate = kind == "Certificate";
             let line = if of_certificate { format!("{words} ({})", event.controller) } else { words };
-            let waits = line.contains(" WaitingForApproval ") && self.is_decided(&about);
+            let is_chance = line.contains(" WaitingForApproval ") && self.is_decided(&about)
+                // A cache that does not show what was just created.
+                || line.starts_with("Warning RequestFailed ") && line.contains(" already exists ");
             let lines = all.entry(about.clone()).or_default();
-            if before.is_none() && !lines.contains(&line) && !waits {
+            if before.is_none() && !lines.contains(&line) && !is_chance {
                 // The approver tells of what it did when others have long gone on.
                 let place = if line.starts_with(APPROVED) { 0 } else { lines.len() };
                 lines.insert(place, line);
