@@ -45,6 +45,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Start the renewal of certificates
     Renew(Box<RenewArgs>),
+    /// Say when each certificate renews, by day, and which end before
+    Forecast(ForecastArgs),
     /// Print the versions of this program and of cert-manager
     Version(VersionArgs),
 }
@@ -228,6 +230,47 @@ pub enum DryRun {
     None,
     Client,
     Server,
+}
+
+/// Which certificates a command is about, of which source, with which manifests laid over it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FleetArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+
+    /// Manifests as they would be applied: file, folder or - (repeatable); alone they are all there is
+    #[arg(short = 'f', long, value_name = "PATH")]
+    pub filename: Vec<String>,
+
+    /// With -f: lay the manifests over what the cluster has
+    #[arg(long, requires = "filename", conflicts_with = "from")]
+    pub live: bool,
+
+    /// All namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// Only certificates with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<String>,
+
+    /// Only certificates of this issuer: NAME, issuer/NAME or clusterissuer/NAME
+    #[arg(long, value_name = "ISSUER")]
+    pub issuer: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ForecastArgs {
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+
+    /// How far to look ahead, such as 90d or 72h
+    #[arg(long, value_name = "DURATION", default_value = "90d")]
+    pub until: String,
+
+    /// Output form
+    #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: StatusOutput,
 }
 
 #[derive(Debug, Args)]

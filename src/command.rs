@@ -6,6 +6,8 @@ mod choose;
 pub mod diagnose;
 pub mod explain;
 mod failure;
+mod fleet;
+pub mod forecast;
 mod missing;
 pub mod renew;
 pub mod source;
@@ -86,6 +88,7 @@ pub fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Some(Command::Renew(args)) => renew::run(&args, context),
         Some(Command::Diagnose(args)) => diagnose::run(&args, context),
         Some(Command::Explain(args)) => explain::run(&args, context),
+        Some(Command::Forecast(args)) => forecast::run(&args, context),
         Some(Command::Version(args)) => version::run(&args, context),
         None => help(context),
     }?;

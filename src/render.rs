@@ -5,6 +5,7 @@
 
 pub mod escape;
 pub mod failure;
+pub mod forecast;
 pub mod json;
 pub mod junit;
 pub mod markdown;

@@ -1,11 +1,11 @@
 //! When a certificate is due for renewal, renewal windows aside.
 //!
-//! Source: cert-manager's `pkg/util/pki/renewaltime.go`. Windows and the CA's own suggestion are not computed here.
+//! Source: cert-manager's `pkg/util/pki/renewaltime.go`. Windows are not computed here.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::GoDuration;
-use crate::api::certificate::{CertificateSpec, RenewalPolicy};
+use crate::api::certificate::{CertificateSpec, CertificateStatus, RenewalPolicy};
 
 /// What a Certificate's spec says about renewal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,14 @@ pub fn of_spec(not_before: Timestamp, not_after: Timestamp, spec: &CertificateSp
         renew_before_percentage: spec.renew_before_percentage,
     };
     Some(renewal_time(not_before, not_after, renewal))
+}
+
+/// When the CA's own suggestion (RFC 9773) starts the renewal of a leaf, if there is one for it: at the start of the
+/// suggested window, whatever `status.renewalTime` says. A window that starts before the leaf does is an older leaf's
+/// (`CurrentCertificateNearingExpiry` in `internal/controller/certificates/policies`).
+pub fn suggested(status: &CertificateStatus, not_before: Timestamp) -> Option<Timestamp> {
+    let window = status.acme.as_ref()?.ari.as_ref()?.suggested_window.as_ref()?;
+    window.start.as_ref().map(|start| start.0).filter(|start| *start > not_before)
 }
 
 /// When the certificate is renewed: whole seconds, as in the status.
@@ -99,6 +107,17 @@ mod tests {
         let end = start + hours(24 * 365 * 400);
         let third = SignedDuration::from_secs(3_074_457_346);
         assert_eq!(renewal_time(start, end, RenewalSpec::default()), end - third);
+    }
+
+    #[test]
+    fn the_cas_suggestion_counts_if_it_is_about_this_leaf() {
+        let json =
+            r#"{"acme":{"ari":{"suggestedWindow":{"start":"2026-02-01T00:00:00Z","end":"2026-02-03T00:00:00Z"}}}}"#;
+        let status: CertificateStatus = serde_json::from_str(json).unwrap();
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        assert_eq!(suggested(&status, at("2026-01-01T00:00:00Z")), Some(at("2026-02-01T00:00:00Z")));
+        assert_eq!(suggested(&status, at("2026-02-01T00:00:00Z")), None);
+        assert_eq!(suggested(&CertificateStatus::default(), at("2026-01-01T00:00:00Z")), None);
     }
 
     proptest! {

@@ -13,7 +13,8 @@ use crate::x509::der::{self, Reader};
 use crate::x509::{Extension, KeyType, PublicKey, Request, RequestError};
 
 const BASIC_CONSTRAINTS: &str = "2.5.29.19";
-const DEFAULT_DURATION: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long a certificate lives whose `duration` is not given (`DefaultCertificateDuration`).
+pub const DEFAULT_DURATION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// All of a certificate but for its serial number, its issuer and what that adds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,19 +37,9 @@ pub fn certificates(rows: &[Row], columns: Columns, now: Timestamp, style: &Styl
         Some(limit) => fitting(&headers, &cells, limit),
         None => (0..headers.len()).collect(),
     };
-    let mut table = empty_table();
-    if columns.headers {
-        table.add_row(kept.iter().map(|column| headers[*column]));
-    }
-    for row in &cells {
-        table.add_row(kept.iter().map(|column| &row[*column]));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 3));
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(6)));
-        column.set_cell_alignment(CellAlignment::Left);
-    }
-    let text = table.trim_fmt();
+    let head = columns.headers.then(|| kept.iter().map(|column| headers[*column].to_owned()).collect());
+    let body = cells.iter().map(|row| kept.iter().map(|column| row[*column].clone()).collect());
+    let text = laid_out(head.into_iter().chain(body));
     let skipped = usize::from(columns.headers);
     let mut out = String::new();
     for (index, line) in text.lines().enumerate() {
@@ -65,6 +55,29 @@ pub fn certificates(rows: &[Row], columns: Columns, now: Timestamp, style: &Styl
         out.push('\n');
     }
     out
+}
+
+/// Any rows, the names of the columns first, laid out the same way.
+pub fn plain(rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut out = String::new();
+    for line in laid_out(rows).lines() {
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn laid_out(rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = empty_table();
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 3));
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(6)));
+        column.set_cell_alignment(CellAlignment::Left);
+    }
+    table.trim_fmt()
 }
 
 /// The columns that fit a terminal: where they do not all, the ones go that are missed least, and a row never wraps.

@@ -98,7 +98,8 @@ pub fn issuer_words(reference: &IssuerRef) -> String {
     }
 }
 
-fn names(certificate: &Certificate) -> Vec<String> {
+/// All names, the common name first if it is not among the others.
+pub fn names(certificate: &Certificate) -> Vec<String> {
     let spec = &certificate.spec;
     let lists = [&spec.dns_names, &spec.ip_addresses, &spec.uris, &spec.email_addresses];
     let mut names: Vec<String> = lists.into_iter().flatten().cloned().collect();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// Files that know nothing of cert-manager's chain. Pure: the same answer for the same arguments.
-const BASE: &[&str] = &["objref", "redact", "duration", "horizon", "fact", "x509"];
+const BASE: &[&str] = &["objref", "redact", "duration", "horizon", "fact", "registered", "x509"];
 
 /// A module, and what its code may name beside itself and [`BASE`]. The longest path that fits a file counts; a path
 /// in the second column stands for all below it. `docs/architecture.md` says the same in words.
@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("duration", &[]),
     ("horizon", &[]),
     ("fact", &[]),
+    ("registered", &[]),
     ("x509", &["horizon"]),
     ("clock", &[]),
     ("env", &[]),
@@ -34,7 +35,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("finding", &["rule"]),
     ("rule", &["finding", "facts", "chain", "inventory", "api", "engine", "pki"]),
     ("report", &["rule", "finding", "facts", "chain", "inventory", "api", "engine"]),
-    ("render", &["render::style", "report", "rule", "finding", "chain", "engine"]),
+    ("planned", &["inventory", "api", "engine", "pki"]),
+    ("forecast", &["planned", "report::row", "facts", "chain", "inventory", "api", "engine", "pki"]),
+    ("render", &["render::style", "forecast", "planned", "report", "rule", "finding", "chain", "engine"]),
     ("render::style", &["env"]),
     // The edges.
     ("connect", &["env"]),
@@ -54,6 +57,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "change",
             "connect",
             "render",
+            "forecast",
+            "planned",
             "report",
             "rule",
             "finding",
@@ -69,7 +74,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Base files are files of their own: they do not even know each other.
-const ALONE: &[&str] = &["objref", "redact", "duration", "horizon", "fact", "clock", "env"];
+const ALONE: &[&str] = &["objref", "redact", "duration", "horizon", "fact", "registered", "clock", "env"];
 
 #[test]
 fn no_module_looks_up_the_layers() {

@@ -16,6 +16,7 @@ mod dependencies;
 #[path = "../differential/mod.rs"]
 mod differential;
 mod fixes;
+mod forecasts;
 mod issuance;
 mod layers;
 mod live_cases;

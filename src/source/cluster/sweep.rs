@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use super::pages::{Page, each_page, encoded};
 use super::{Ask, Gather};
 use crate::api::Object;
+use crate::chain::Chain;
 use crate::connect::{Accept, RequestError, Session};
+use crate::facts::Facts;
+use crate::inventory::Inventory;
 use crate::objref::{Kind, ObjRef};
 
 /// How much of the cluster.
@@ -53,6 +56,39 @@ impl Gather<'_> {
         let second = self.secrets_not_listed().into_iter().map(Ask::get);
         let second = second.chain(self.around_workloads()).chain(self.beside_gateways()).collect();
         self.wave(second).await
+    }
+
+    /// Reads some kinds of a namespace or of the cluster whole, with cert-manager's own Deployments; then the Secrets of
+    /// CA issuers and of Certificates that those lists did not hold, if Secrets are among the kinds.
+    pub async fn read(&mut self, breadth: &Breadth, kinds: &[Kind]) -> Result<(), RequestError> {
+        let namespace = breadth.namespace();
+        let list = |kind: &Kind| {
+            let namespace = namespace.filter(|_| kind.is_namespaced()).map(str::to_owned);
+            Ask::List { kind: *kind, namespace, selector: selector(*kind).to_owned() }
+        };
+        let workloads = Ask::List { kind: Kind::Deployment, namespace: None, selector: WORKLOADS.to_owned() };
+        self.wave(kinds.iter().map(list).chain([workloads]).collect()).await?;
+        if !kinds.contains(&Kind::Secret) {
+            return Ok(());
+        }
+        let named = self.secrets_not_listed().into_iter().chain(self.secrets_of_cas());
+        self.wave(named.collect::<BTreeSet<_>>().into_iter().map(Ask::get).collect()).await
+    }
+
+    /// The Secrets of CA issuers that no list gave.
+    fn secrets_of_cas(&self) -> BTreeSet<ObjRef> {
+        let inventory = Inventory::new(self.objects.clone());
+        let subject = ObjRef::new(Kind::ClusterIssuer, None, "");
+        let facts = Facts::new(&inventory, Chain::of(&inventory, &subject), self.now);
+        let cluster = facts.cluster_resource_namespace();
+        let own = self.objects.issuers.iter().filter_map(|issuer| {
+            Some(ObjRef::new(Kind::Secret, issuer.namespace(), &issuer.spec.ca.as_ref()?.secret_name))
+        });
+        let of_cluster = self.objects.cluster_issuers.iter().filter_map(|issuer| {
+            Some(ObjRef::new(Kind::Secret, Some(&cluster), &issuer.spec.ca.as_ref()?.secret_name))
+        });
+        let listed: BTreeSet<ObjRef> = self.objects.secrets.iter().map(Object::objref).collect();
+        own.chain(of_cluster).filter(|secret| !listed.contains(secret)).collect()
     }
 
     /// The Secrets that Certificates name and that do not carry cert-manager's label: made by hand, or not there.
