@@ -47,6 +47,8 @@ pub enum Command {
     Renew(Box<RenewArgs>),
     /// Say when each certificate renews, by day, and which end before
     Forecast(ForecastArgs),
+    /// Set what is issued, and what is planned, against the CA's rate limits
+    Budget(BudgetArgs),
     /// Print the versions of this program and of cert-manager
     Version(VersionArgs),
 }
@@ -242,6 +244,10 @@ pub struct FleetArgs {
     #[arg(short = 'f', long, value_name = "PATH")]
     pub filename: Vec<String>,
 
+    /// With -f: folders within folders too
+    #[arg(short = 'R', long, requires = "filename")]
+    pub recursive: bool,
+
     /// With -f: lay the manifests over what the cluster has
     #[arg(long, requires = "filename", conflicts_with = "from")]
     pub live: bool,
@@ -271,6 +277,29 @@ pub struct ForecastArgs {
     /// Output form
     #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
     pub output: StatusOutput,
+}
+
+#[derive(Debug, Args)]
+pub struct BudgetArgs {
+    #[command(flatten)]
+    pub fleet: FleetArgs,
+
+    /// How far ahead issuances count as planned, such as 7d or 24h
+    #[arg(long, value_name = "DURATION", default_value = "7d")]
+    pub until: String,
+
+    /// Output form
+    #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: BudgetOutput,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum BudgetOutput {
+    #[default]
+    Table,
+    Wide,
+    Json,
+    Yaml,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 //!
 //! The only place that knows both the edges and the core.
 
+pub mod budget;
 mod choose;
 pub mod diagnose;
 pub mod explain;
@@ -89,6 +90,7 @@ pub fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Some(Command::Diagnose(args)) => diagnose::run(&args, context),
         Some(Command::Explain(args)) => explain::run(&args, context),
         Some(Command::Forecast(args)) => forecast::run(&args, context),
+        Some(Command::Budget(args)) => budget::run(&args, context),
         Some(Command::Version(args)) => version::run(&args, context),
         None => help(context),
     }?;

@@ -4,6 +4,7 @@
 //! `docs/architecture.md` states what each module may do and, above all, what it never does.
 
 pub mod api;
+pub mod budget;
 pub mod chain;
 pub mod change;
 pub mod cli;

@@ -2,7 +2,7 @@
 //!
 //! An object that exists keeps its status and UID and gets the manifest's spec. Annotated Ingresses, Gateways and
 //! `ListenerSet`s get the Certificates that cert-manager's shims would make of them. Nothing is written and nothing is
-//! refused: whether the API server would take a manifest is not asked here.
+//! refused: who lets manifests in has asked before.
 
 use std::collections::BTreeMap;
 
@@ -85,6 +85,8 @@ fn put<T: Object>(into: &mut Vec<T>, more: Vec<T>, keep: impl Fn(&mut T, &T)) {
     for mut new in more {
         match places.get(&new.objref()) {
             None => {
+                // Whatever a manifest says: the API server gives one.
+                new.meta_mut().uid = None;
                 places.insert(new.objref(), into.len());
                 into.push(new);
             }

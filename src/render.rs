@@ -3,6 +3,7 @@
 //! Every function here turns a finished value and a [`Style`] into text. None fetches, judges, prints or looks at
 //! the terminal; only this module knows colours and tables.
 
+pub mod budget;
 pub mod escape;
 pub mod failure;
 pub mod forecast;

@@ -12,14 +12,16 @@ use super::{Context, Failure};
 use crate::api::{Certificate, Object};
 use crate::cli::FleetArgs;
 use crate::cli::selector::Selector;
+use crate::engine::admission::{Requester, UnknownFields};
 use crate::inventory::{Inventory, Objects};
+use crate::manifest::admit::{Applying, admit};
 use crate::objref::{Kind, ObjRef};
 use crate::planned::{self, Change};
 use crate::report::row::issuer_words;
 use crate::report::{SourceLine, troubles};
 use crate::rule::Gap;
 use crate::source::cluster::{Breadth, Gather};
-use crate::source::files;
+use crate::source::{files, manifests};
 
 /// The longest range that anything is reckoned for.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3660);
@@ -35,6 +37,8 @@ pub struct Fleet {
     pub namespace: Option<String>,
     /// What the manifests make or change.
     pub changes: BTreeMap<ObjRef, Change>,
+    /// Whether a manifest would not be let in; which ones and why was said on standard error.
+    pub refused: bool,
     pub choice: Choice,
 }
 
@@ -65,16 +69,24 @@ impl Fleet {
         } else {
             (Objects::default(), None, context.now(), context.flags.namespace.clone())
         };
+        let mut refused = false;
         let (objects, changes) = if args.filename.is_empty() {
             (existing, BTreeMap::new())
         } else {
-            let manifests = files::load(&args.filename, context.stdin, files::Limits::default())?.objects;
-            let home = namespace.as_deref().unwrap_or("default");
-            let planned = planned::lay_over(existing, manifests, home);
+            let home = namespace.clone().unwrap_or_else(|| "default".to_owned());
+            let read = manifests::read(&args.filename, args.recursive, context.stdin, files::Limits::default())?;
+            let applying = Applying { namespace: home.clone(), unknown: UnknownFields::Drop, by: Requester::default() };
+            let let_in = admit(read, [], applying);
+            refused = let_in.refusals().next().is_some();
+            for note in &let_in.notes {
+                context.note(&note.to_string());
+            }
+            let planned = planned::lay_over(existing, let_in.objects, &home);
             (planned.objects, planned.changes)
         };
         let namespace = namespace.filter(|_| !args.all_namespaces);
-        Ok(Self { inventory: ManuallyDrop::new(Inventory::new(objects)), line, now, namespace, changes, choice })
+        let inventory = ManuallyDrop::new(Inventory::new(objects));
+        Ok(Self { inventory, line, now, namespace, changes, refused, choice })
     }
 
     /// The certificates that are meant.

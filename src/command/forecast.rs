@@ -47,5 +47,5 @@ pub fn run(args: &ForecastArgs, context: &mut Context) -> Result<Exit, Failure> 
     if chosen.is_empty() && !unseen.is_empty() {
         return Ok(Exit::Trouble);
     }
-    Ok(if forecast.ending().next().is_some() { Exit::Bad } else { Exit::Good })
+    Ok(if forecast.ending().next().is_some() || fleet.refused { Exit::Bad } else { Exit::Good })
 }

@@ -3,6 +3,7 @@
 //! Foreign text stays what it is, and still no byte of it can steer a terminal: JSON may escape every character, so
 //! those that would are escaped.
 
+pub mod budget;
 pub mod forecast;
 pub mod origin;
 pub mod v1;

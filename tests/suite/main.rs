@@ -6,6 +6,7 @@ mod admission;
 #[path = "../admission/cases.rs"]
 mod admission_cases;
 mod bad_input;
+mod budgets;
 mod cases;
 mod cli;
 mod connect_exec;

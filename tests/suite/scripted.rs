@@ -530,3 +530,67 @@ async fn a_type_alone_is_judged_by_what_was_given_of_it() {
     world.run(&["diagnose", "secrets", "-n", "shop"]).await.expect(2, &["nothing could be judged", "Not seen: "]);
     world.run(&["status", "cert", "-n", "shop"]).await.expect(0, &["NAME READY STAGE", "web True"]);
 }
+
+/// What a fleet command reads of a namespace: seven lists and cert-manager's Deployments; then Secrets by name.
+#[tokio::test]
+async fn a_forecast_and_a_budget_read_lists_and_no_object_twice() {
+    for command in ["forecast", "budget"] {
+        let server = Scripted::new(command, specimen("fleet"), |_| None).await;
+        let ran = server.run_at(&[command, "-n", "mesh"], ["--now", "2026-11-22T07:00:00Z"]).await;
+        assert!(ran.stderr.is_empty(), "{ran}");
+        let paths = server.paths();
+        let lists = paths.iter().filter(|path| path.contains("limit=")).count();
+        assert_eq!(lists, 8, "{paths:#?}");
+        let mut distinct = paths.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), paths.len(), "{paths:#?}");
+        assert!(!paths.iter().any(|path| path.contains("events")), "{paths:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_forecast_tells_of_the_cluster_what_it_tells_of_a_file() {
+    let server = Scripted::new("forecast-live", specimen("fleet"), |_| None).await;
+    let ran = server.run_at(&["forecast", "-A"], ["--now", "2026-11-22T07:00:00Z"]).await;
+    ran.expect(
+        1,
+        &["4 of 18 certificates end before they renew", "mesh/inbound, mesh/outbound", "12 renewals of names"],
+    );
+}
+
+#[tokio::test]
+async fn a_forecast_and_a_budget_name_what_they_may_not_see() {
+    for command in ["forecast", "budget"] {
+        let hidden = |seen: &Seen| {
+            let is_hidden = seen.path.contains("/secrets") || seen.path.contains("/clusterissuers");
+            is_hidden.then(|| forbidden(seen))
+        };
+        let server = Scripted::new(&format!("{command}-refused"), specimen("fleet"), hidden).await;
+        let ran = server.run_at(&[command, "-n", "shop"], ["--now", "2026-11-22T07:00:00Z"]).await;
+        ran.expect(
+            ran.code.unwrap_or(-1),
+            &["Not seen: no permission to list secrets", "Not seen: no permission to list clusterissuers"],
+        );
+        assert!([Some(0), Some(1)].contains(&ran.code), "{ran}");
+    }
+}
+
+#[tokio::test]
+async fn without_any_certificate_to_see_there_is_no_forecast_and_no_budget() {
+    for command in ["forecast", "budget"] {
+        let hidden = |seen: &Seen| seen.path.contains("/certificates").then(|| forbidden(seen));
+        let server = Scripted::new(&format!("{command}-blind"), specimen("fleet"), hidden).await;
+        let ran = server.run_at(&[command, "-n", "shop"], ["--now", "2026-11-22T07:00:00Z"]).await;
+        ran.expect(2, &["no permission to list certificates"]);
+    }
+}
+
+#[tokio::test]
+async fn manifests_are_laid_over_the_cluster() {
+    let server = Scripted::new("budget-live", specimen("fleet"), |_| None).await;
+    let manifests = format!("{}/tests/specimens/planned.yaml", env!("CARGO_MANIFEST_DIR"));
+    let args = ["budget", "-n", "shop", "-f", &manifests, "--live"];
+    let ran = server.run_at(&args, ["--now", "2026-11-22T07:00:00Z"]).await;
+    ran.expect(0, &["4 issuances planned, 2 of them renewals", "kubectl get clusterissuer/letsencrypt -o json | jq"]);
+}
