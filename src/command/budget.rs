@@ -1,6 +1,6 @@
 //! `budget`: issuance set against the rate limits of the CA.
 
-use super::fleet::{Fleet, range};
+use super::fleet::{Extent, Fleet, range};
 use super::{Context, Exit, Failure};
 use crate::budget::Budget;
 use crate::cli::{BudgetArgs, BudgetOutput};
@@ -23,7 +23,7 @@ const KINDS: [Kind; 7] = [
 pub fn run(args: &BudgetArgs, context: &mut Context) -> Result<Exit, Failure> {
     // A slip of the pen is told before a cluster is asked.
     range("--until", &args.until, context.now())?;
-    let fleet = Fleet::gather(&args.fleet, &KINDS, context)?;
+    let fleet = Fleet::gather(&args.fleet, &KINDS, Extent::Everything, context)?;
     let until = range("--until", &args.until, fleet.now)?;
     let budget = Budget::new(&fleet.inventory, &fleet.chosen(), &fleet.changes, fleet.now, until);
     let unseen = fleet.unseen();

@@ -39,7 +39,18 @@ pub struct Fleet {
     pub changes: BTreeMap<ObjRef, Change>,
     /// Whether a manifest would not be let in; which ones and why was said on standard error.
     pub refused: bool,
+    /// Why other namespaces were not looked at, though they count.
+    gap: Option<Gap>,
     pub choice: Choice,
+}
+
+/// How much of a cluster is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What the flags ask for.
+    Asked,
+    /// All of it, as others count too, or what the flags ask for where that is not allowed.
+    Everything,
 }
 
 /// Which certificates are meant.
@@ -50,7 +61,7 @@ pub struct Choice {
 
 impl Fleet {
     /// Reads the source and lays the manifests over it.
-    pub fn gather(args: &FleetArgs, kinds: &[Kind], context: &mut Context) -> Result<Self, Failure> {
+    pub fn gather(args: &FleetArgs, kinds: &[Kind], extent: Extent, context: &mut Context) -> Result<Self, Failure> {
         let labels = Selector::labels(args.selector.as_deref().unwrap_or_default())
             .map_err(|error| Failure::Usage { message: error.to_string() })?;
         let choice = Choice { labels, issuer: args.issuer.clone() };
@@ -58,6 +69,7 @@ impl Fleet {
         if both {
             return Err(Failure::Files(files::FilesError::StdinTwice));
         }
+        let mut gap = None;
         let (existing, line, now, namespace) = if !args.source.from.is_empty() {
             let loaded = files::load(&args.source.from, context.stdin, files::Limits::default())?;
             // A bundle that says when it was saved is judged as of then.
@@ -65,7 +77,9 @@ impl Fleet {
             let line = SourceLine::Files { paths: args.source.from.clone() };
             (loaded.objects, Some(line), now, context.flags.namespace.clone())
         } else if args.filename.is_empty() || args.live {
-            live(args, kinds, context)?
+            let live = live(args, kinds, extent, context)?;
+            gap = live.gap;
+            (live.objects, Some(live.line), live.now, Some(live.namespace))
         } else {
             (Objects::default(), None, context.now(), context.flags.namespace.clone())
         };
@@ -86,7 +100,7 @@ impl Fleet {
         };
         let namespace = namespace.filter(|_| !args.all_namespaces);
         let inventory = ManuallyDrop::new(Inventory::new(objects));
-        Ok(Self { inventory, line, now, namespace, changes, refused, choice })
+        Ok(Self { inventory, line, now, namespace, changes, refused, gap, choice })
     }
 
     /// The certificates that are meant.
@@ -99,7 +113,7 @@ impl Fleet {
 
     /// What was refused or failed, each said once.
     pub fn unseen(&self) -> Vec<Gap> {
-        troubles(&self.inventory)
+        self.gap.iter().cloned().chain(troubles(&self.inventory)).collect()
     }
 
     /// Says on standard error that there is nothing, and where else there is.
@@ -128,18 +142,41 @@ impl Choice {
     }
 }
 
-type Existing = (Objects, Option<SourceLine>, Timestamp, Option<String>);
+/// What a cluster gave.
+struct Live {
+    objects: Objects,
+    line: SourceLine,
+    now: Timestamp,
+    /// That of the flags or of the context.
+    namespace: String,
+    gap: Option<Gap>,
+}
 
-fn live(args: &FleetArgs, kinds: &[Kind], context: &mut Context) -> Result<Existing, Failure> {
+fn live(args: &FleetArgs, kinds: &[Kind], extent: Extent, context: &mut Context) -> Result<Live, Failure> {
     let now = context.now();
     block_on(async {
         let session = open(context).await?;
         let namespace = session.namespace().to_owned();
-        let breadth = if args.all_namespaces { Breadth::Cluster } else { Breadth::Namespace(namespace.clone()) };
+        let asked = if args.all_namespaces { Breadth::Cluster } else { Breadth::Namespace(namespace.clone()) };
+        let breadth = match extent {
+            Extent::Asked => asked.clone(),
+            Extent::Everything => Breadth::Cluster,
+        };
         let mut gather = Gather::new(&session, now);
         gather.read(&breadth, kinds).await?;
+        let mut objects = gather.into_objects();
+        let mut gap = None;
+        if breadth != asked && objects.coverage.refusal::<()>(Kind::Certificate).is_some() {
+            gap = Some(Gap {
+                why: format!("other namespaces than {namespace}, which count too: no permission to list them"),
+                needs: format!("list {} in all namespaces", Kind::Certificate.resource()),
+            });
+            let mut gather = Gather::new(&session, now);
+            gather.read(&asked, kinds).await?;
+            objects = gather.into_objects();
+        }
         let line = SourceLine::Cluster { server: session.server() };
-        Ok((gather.into_objects(), Some(line), now, Some(namespace)))
+        Ok(Live { objects, line, now, namespace, gap })
     })
 }
 

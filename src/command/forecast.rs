@@ -1,6 +1,6 @@
 //! `forecast`: when each certificate renews, by day, and which of them end before.
 
-use super::fleet::{Fleet, range};
+use super::fleet::{Extent, Fleet, range};
 use super::{Context, Exit, Failure};
 use crate::cli::{ForecastArgs, StatusOutput};
 use crate::forecast::Forecast;
@@ -23,7 +23,7 @@ const KINDS: [Kind; 7] = [
 pub fn run(args: &ForecastArgs, context: &mut Context) -> Result<Exit, Failure> {
     // A slip of the pen is told before a cluster is asked.
     range("--until", &args.until, context.now())?;
-    let fleet = Fleet::gather(&args.fleet, &KINDS, context)?;
+    let fleet = Fleet::gather(&args.fleet, &KINDS, Extent::Asked, context)?;
     let until = range("--until", &args.until, fleet.now)?;
     let chosen = fleet.chosen();
     let forecast = Forecast::new(&fleet.inventory, &chosen, &fleet.changes, fleet.now, until);

@@ -31,6 +31,8 @@ pub struct Authority {
     /// The leaves that it cuts short.
     pub cut: Vec<ObjRef>,
     to_come: Vec<Period>,
+    /// The certificates in its Secret.
+    pool: Vec<Certificate>,
 }
 
 /// The CAs met so far, by issuer.
@@ -96,6 +98,7 @@ impl Authority {
             maker,
             secret,
             to_come,
+            pool,
         }
     }
 
@@ -161,7 +164,7 @@ fn above_leaf(facts: &Facts, authority: Option<&Authority>) -> Option<(Timestamp
         pool.extend(decoded(node.request.status.ca.decode().as_deref()));
     }
     if let Some(authority) = authority {
-        pool.extend(self::pool(facts, &authority.secret));
+        pool.extend_from_slice(&authority.pool);
     }
     let (ends, name) = first_end(bundle.leaf(), &pool)?;
     let own = authority.filter(|authority| authority.name == name && !name.is_empty());

@@ -103,6 +103,29 @@ fn exit_code_1_of_status_says_not_ready_whatever_the_form() {
     }
 }
 
+#[test]
+fn exit_code_of_a_forecast_and_a_budget_is_that_of_the_answer_whatever_the_form() {
+    let fleet = ["--from", "tests/specimens/fleet.yaml", "--now", "2026-11-22T07:00:00Z"];
+    for form in ["table", "wide", "json", "yaml", "name"] {
+        assert_eq!(code(&[&["forecast", "-o", form][..], &fleet].concat()), 1, "{form}");
+        assert_eq!(code(&[&["forecast", "-n", "preview", "-o", form][..], &fleet].concat()), 0, "{form}");
+    }
+    let now = &fleet[2..];
+    for form in ["table", "wide", "json", "yaml"] {
+        assert_eq!(code(&[&["budget", "-o", form, "-f", "tests/specimens/many.yaml"][..], now].concat()), 1, "{form}");
+        assert_eq!(
+            code(&[&["budget", "-o", form, "-f", "tests/specimens/planned.yaml"][..], now].concat()),
+            0,
+            "{form}"
+        );
+    }
+    for command in ["forecast", "budget"] {
+        assert_eq!(code(&[command, "-f", "tests/specimens/refused.yaml"]), 1, "{command}");
+        assert_eq!(code(&[command, "-f", "no/such/path"]), 2, "{command}");
+        assert_eq!(code(&[command, "--until", "0h", "-f", "tests/specimens/planned.yaml"]), 2, "{command}");
+    }
+}
+
 /// Interrupted while a server that never answers is waited for.
 #[cfg(unix)]
 #[test]

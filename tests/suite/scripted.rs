@@ -535,7 +535,7 @@ async fn a_type_alone_is_judged_by_what_was_given_of_it() {
 #[tokio::test]
 async fn a_forecast_and_a_budget_read_lists_and_no_object_twice() {
     for command in ["forecast", "budget"] {
-        let server = Scripted::new(command, specimen("fleet"), |_| None).await;
+        let server = Scripted::new(&format!("fleet-{command}"), specimen("fleet"), |_| None).await;
         let ran = server.run_at(&[command, "-n", "mesh"], ["--now", "2026-11-22T07:00:00Z"]).await;
         assert!(ran.stderr.is_empty(), "{ran}");
         let paths = server.paths();
@@ -574,6 +574,23 @@ async fn a_forecast_and_a_budget_name_what_they_may_not_see() {
         );
         assert!([Some(0), Some(1)].contains(&ran.code), "{ran}");
     }
+}
+
+/// Who sees one namespace only is told that others count too.
+#[tokio::test]
+async fn a_budget_counts_the_cluster_or_says_that_it_cannot() {
+    let at = ["--now", "2026-11-02T12:00:00Z"];
+    let server = Scripted::new("budget-all", specimen("fleet"), |_| None).await;
+    let ran = server.run_at(&["budget", "-n", "shop"], at).await;
+    // The twelve previews of another namespace were issued on that morning, and one name each.
+    ran.expect(0, &["12 certificates in the last 7 days", "example.net 38/50"]);
+    let alone = |seen: &Seen| {
+        let is_all = seen.path.starts_with("/apis/cert-manager.io/v1/certificates?");
+        is_all.then(|| forbidden(seen))
+    };
+    let server = Scripted::new("budget-own", specimen("fleet"), alone).await;
+    let ran = server.run_at(&["budget", "-n", "shop"], at).await;
+    ran.expect(0, &["0 certificates in the last 7 days", "Not seen: other namespaces than shop, which count too"]);
 }
 
 #[tokio::test]
