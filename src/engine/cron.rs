@@ -2,6 +2,8 @@
 //!
 //! Five fields or a descriptor such as `@daily`, with a time zone before them if there is one.
 
+mod next;
+
 use jiff::SignedDuration;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use thiserror::Error;

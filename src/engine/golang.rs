@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::engine::name;
@@ -49,6 +50,11 @@ pub fn json(value: &impl Serialize) -> String {
 /// A list of texts as `%v` of Go's fmt writes it.
 pub fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     format!("[{}]", texts.into_iter().collect::<Vec<_>>().join(" "))
+}
+
+/// A time in UTC as Go's `Time.String` writes it, without fractions of a second.
+pub fn time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
 }
 
 /// Go's `unicode.IsPrint`. Rust knows it by the way it writes a text for debugging; the letter before keeps it from

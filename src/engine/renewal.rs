@@ -1,11 +1,17 @@
-//! When a certificate is due for renewal, renewal windows aside.
+//! When a certificate is due for renewal.
 //!
-//! Source: cert-manager's `pkg/util/pki/renewaltime.go`. Windows are not computed here.
+//! Source: cert-manager's `pkg/util/pki/renewaltime.go`.
+
+mod windows;
 
 use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
 
 use crate::api::GoDuration;
-use crate::api::certificate::{CertificateSpec, CertificateStatus, RenewalPolicy};
+use crate::api::certificate::{CertificateSpec, CertificateStatus, RenewalPolicy, RenewalWindow};
+
+use windows::Wanted;
+pub use windows::WindowError;
 
 /// What a Certificate's spec says about renewal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,16 +34,51 @@ pub fn renew_before(lifetime: SignedDuration, spec: RenewalSpec) -> SignedDurati
     }
 }
 
-/// When a Certificate's leaf is renewed; `None` if its policy is never to.
-pub fn of_spec(not_before: Timestamp, not_after: Timestamp, spec: &CertificateSpec) -> Option<Timestamp> {
-    if spec.renewal.as_ref().and_then(|renewal| renewal.policy.as_ref()) == Some(&RenewalPolicy::Disabled) {
-        return None;
-    }
+/// When a Certificate's leaf is renewed, and what is wrong with what its spec says about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// `None` is never; with an error, that cert-manager knows no time at all.
+    pub at: Option<Timestamp>,
+    pub error: Option<RenewalError>,
+}
+
+/// Why no time for the renewal is found that is as the spec wants it, in cert-manager's words.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum RenewalError {
+    /// The webhook lets no such policy in.
+    #[error("unsupported renewal policy: {0}")]
+    Policy(String),
+    #[error(transparent)]
+    Window(#[from] WindowError),
+}
+
+/// When a Certificate's leaf is renewed. Where no window opens in its life, it is renewed when it would be without
+/// windows, and that is an error all the same.
+pub fn of_spec(not_before: Timestamp, not_after: Timestamp, spec: &CertificateSpec) -> Due {
     let renewal = RenewalSpec {
         renew_before: spec.renew_before.as_ref().and_then(GoDuration::parse),
         renew_before_percentage: spec.renew_before_percentage,
     };
-    Some(renewal_time(not_before, not_after, renewal))
+    let at = renewal_time(not_before, not_after, renewal);
+    let Some(renewal) = &spec.renewal else { return Due { at: Some(at), error: None } };
+    match &renewal.policy {
+        Some(RenewalPolicy::Disabled) => Due { at: None, error: None },
+        Some(RenewalPolicy::RenewBefore) => within(Wanted { not_before, not_after, at }, &renewal.windows),
+        policy @ (None | Some(RenewalPolicy::Unknown(_))) => {
+            let word = policy.as_ref().map_or("", RenewalPolicy::as_str).to_owned();
+            Due { at: None, error: Some(RenewalError::Policy(word)) }
+        }
+    }
+}
+
+fn within(wanted: Wanted, windows: &[RenewalWindow]) -> Due {
+    match windows::apply(wanted, windows) {
+        Ok(at) => Due { at: Some(at), error: None },
+        Err(error) => {
+            let at = matches!(error, WindowError::Never { .. }).then_some(wanted.at);
+            Due { at, error: Some(error.into()) }
+        }
+    }
 }
 
 /// When the CA's own suggestion (RFC 9773) starts the renewal of a leaf, if there is one for it: at the start of the

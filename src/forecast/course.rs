@@ -175,7 +175,7 @@ impl Course {
         let issue = |at: Timestamp| {
             let begins = at.saturating_sub(dated_back).unwrap_or(at);
             let ends = begins.saturating_add(expected(at)).unwrap_or(horizon::LAST);
-            let due = renewal::of_spec(begins, ends, spec);
+            let due = renewal::of_spec(begins, ends, spec).at;
             (Period { issued: at, ends }, due)
         };
         let (to_come, is_endless) = ahead(next, until, issue);
@@ -303,7 +303,7 @@ fn next(
         Stage::Settled { renewal: None } if is_disabled => None,
         // The status does not say; where the certificate is known the time follows.
         Stage::Settled { renewal: None } => {
-            let due = present.and_then(|leaf| renewal::of_spec(leaf.not_before, leaf.ends, &certificate.spec));
+            let due = present.and_then(|leaf| renewal::of_spec(leaf.not_before, leaf.ends, &certificate.spec).at);
             due.map(|due| due.max(facts.now))
         }
         Stage::Trigger if is_disabled && present.is_some_and(|leaf| leaf.ends <= facts.now) => None,

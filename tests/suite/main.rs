@@ -24,6 +24,7 @@ mod live_cases;
 mod manifests;
 mod outputs;
 mod permissions;
+mod renewals;
 mod rule_docs;
 mod scripted;
 mod shims;

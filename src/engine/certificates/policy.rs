@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::api::{Certificate, CertificateReason, CertificateRequest, Object, Secret, annotation};
-use crate::engine::renewal;
+use crate::engine::{golang, renewal};
 use crate::pki::matches::{key_matches_spec, leaf_matches_spec, request_matches_spec};
 use crate::x509::{Bundle, PublicKey, Request};
 
@@ -171,12 +171,15 @@ fn same_request(input: &Input, stored: &Stored) -> Verdict {
 fn near_end(input: &Input, stored: &Stored) -> Verdict {
     let certificate = input.certificate;
     let leaf = stored.bundle.leaf();
-    // `None` is never.
+    // `None` is never. cert-manager itself falls over a time that it does not know, and starts nothing either.
     let due = renewal::of_spec(leaf.not_before, leaf.not_after, &certificate.spec);
-    if due.is_none_or(|due| due > input.now) {
+    if due.at.is_none_or(|at| at > input.now) {
         return Ok(());
     }
-    let at = certificate.status.renewal_time.as_ref().map_or_else(|| "<nil>".to_owned(), |time| go_time(time.0));
+    if let Some(error) = due.error {
+        return violation(CertificateReason::WindowError, error.to_string());
+    }
+    let at = scheduled(certificate);
     violation(CertificateReason::Renewing, format!("Renewing certificate as renewal was scheduled at {at}"))
 }
 
@@ -185,9 +188,9 @@ fn list(items: &[&str]) -> String {
     format!("[{}]", items.join(" "))
 }
 
-/// A time as Go's `Time.String` prints it in UTC.
-fn go_time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
+/// The renewal time of the status as Go prints it.
+pub fn scheduled(certificate: &Certificate) -> String {
+    certificate.status.renewal_time.as_ref().map_or_else(|| "<nil>".to_owned(), |time| golang::time(time.0))
 }
 
 /// A time as `time.RFC1123` prints it in UTC.

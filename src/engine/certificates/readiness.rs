@@ -7,6 +7,7 @@ use super::gather::gather;
 use super::policy;
 use super::set_condition;
 use crate::api::{Certificate, CertificateConditionType, CertificateReason, ConditionStatus};
+use crate::engine::event::EventType;
 use crate::engine::renewal;
 use crate::engine::turn::{Looked, Turn};
 use crate::x509::Bundle;
@@ -22,26 +23,34 @@ pub fn readiness(turn: &mut Turn) -> Looked {
         Err(violation) => (ConditionStatus::False, violation.reason, violation.message),
     };
     let stored = input.secret.and_then(|secret| Bundle::from_pem(secret.bytes("tls.crt")?.expose()).ok());
-    let (before, after, renewal) = match stored.as_ref().map(Bundle::leaf) {
-        Some(leaf) => {
-            let due = renewal::of_spec(leaf.not_before, leaf.not_after, &certificate.spec);
-            (Some(Time(leaf.not_before)), Some(Time(leaf.not_after)), due.map(Time))
-        }
-        None => (None, None, None),
-    };
+    let leaf = stored.as_ref().map(Bundle::leaf);
+    let due = leaf.map(|leaf| renewal::of_spec(leaf.not_before, leaf.not_after, &certificate.spec));
+    let (before, after) = (leaf.map(|leaf| Time(leaf.not_before)), leaf.map(|leaf| Time(leaf.not_after)));
+    let renewal = due.as_ref().and_then(|due| due.at).map(Time);
+    let trouble = due.and_then(|due| due.error).map(|error| format!("Could not calculate renewal time: {error}"));
     let (object, stamp) = (turn.object().clone(), turn.stamp());
     turn.cluster.modify::<Certificate>(&object, |certificate| {
-        let ready = CertificateConditionType::Ready;
-        let mut changed = set_condition(certificate, ready, status, reason, &message, &stamp);
-        for (field, value) in [
-            (&mut certificate.status.not_before, before),
-            (&mut certificate.status.not_after, after),
-            (&mut certificate.status.renewal_time, renewal),
-        ] {
-            changed |= *field != value;
-            *field = value;
+        let old = certificate.status.clone();
+        let ready = || CertificateConditionType::Ready;
+        set_condition(certificate, ready(), status, reason, &message, &stamp);
+        // After the other, as cert-manager does: a Certificate that would be ready moves twice, and to now.
+        if let Some(trouble) = &trouble {
+            set_condition(
+                certificate,
+                ready(),
+                ConditionStatus::False,
+                CertificateReason::WindowError,
+                trouble,
+                &stamp,
+            );
         }
-        changed
+        certificate.status.not_before = before;
+        certificate.status.not_after = after;
+        certificate.status.renewal_time = renewal;
+        certificate.status != old
     });
+    if let Some(trouble) = trouble {
+        turn.tell(&certificate, EventType::Warning, CertificateReason::WindowError.as_str(), trouble);
+    }
     Ok(())
 }

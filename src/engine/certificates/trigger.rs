@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::gather::gather;
 use super::policy::{self, Input};
 use super::{certificate, is_issuing, set_condition};
-use crate::api::{Certificate, CertificateConditionType, ConditionStatus, Object, Secret, annotation};
+use crate::api::{
+    Certificate, CertificateConditionType, CertificateReason, ConditionStatus, Object, Secret, annotation,
+};
 use crate::engine::backoff::next_attempt;
 use crate::engine::event::EventType;
 use crate::engine::turn::{Looked, Turn};
@@ -30,7 +32,14 @@ pub fn trigger(turn: &mut Turn) -> Looked {
     if let Some(renewal) = certificate.status.renewal_time.as_ref().filter(|time| time.0 >= turn.now) {
         turn.again_in(renewal.0.duration_since(turn.now));
     }
-    let Err(violation) = verdict else { return Ok(()) };
+    let Err(mut violation) = verdict else { return Ok(()) };
+    if violation.reason == CertificateReason::WindowError {
+        let message = format!("Renewing certificate without satisfying renewal windows due to {}", violation.message);
+        turn.tell(&certificate, EventType::Warning, violation.reason.as_str(), message);
+        let at = policy::scheduled(&certificate);
+        violation.message = format!("Renewing certificate without satisfying renewal windows at: {at}");
+        violation.reason = CertificateReason::Renewing;
+    }
     let (object, stamp) = (turn.object().clone(), turn.stamp());
     turn.cluster.modify::<Certificate>(&object, |certificate| {
         let issuing = CertificateConditionType::Issuing;
