@@ -239,7 +239,7 @@ fn applied(before: &Value, mut value: Value) -> Value {
 
 /// An object of a kind of Kubernetes' own or of the Gateway API: unknown fields are told where all fields are known, and
 /// it must fit its type.
-fn whole(manifest: &Manifest, value: Value, unknown: UnknownFields) -> Result<Outcome, Said> {
+fn whole(manifest: &Manifest, mut value: Value, unknown: UnknownFields) -> Result<Outcome, Said> {
     let mut paths = Vec::new();
     let mut ignored = |path: serde_ignored::Path<'_>| paths.push(steps(&path));
     let read = serde_ignored::Deserializer::new(&value, &mut ignored);
@@ -247,6 +247,7 @@ fn whole(manifest: &Manifest, value: Value, unknown: UnknownFields) -> Result<Ou
     taken.map_err(|_| unfit())?;
     if manifest.kind == Some(Kind::Secret) {
         base64(&value)?;
+        typed(&mut value);
     }
     // apiVersion and kind are no members of the types.
     paths.retain(|path| is_whole(manifest.kind) && !is_head(path));
@@ -264,6 +265,15 @@ fn whole(manifest: &Manifest, value: Value, unknown: UnknownFields) -> Result<Ou
 /// What is said of an object that does not fit its type. The reader's words would quote a value, and it may be a Secret's.
 fn unfit() -> Said {
     Said::Unfit { why: "a field does not have the type that this kind wants".to_owned() }
+}
+
+/// A Secret without a type is an opaque one.
+fn typed(secret: &mut Value) {
+    if let Some(members) = secret.as_object_mut()
+        && members.get("type").is_none_or(|type_| type_.is_null() || type_ == "")
+    {
+        members.insert("type".to_owned(), "Opaque".into());
+    }
 }
 
 /// A Secret's data must be base64; Go says where it is not.
