@@ -17,7 +17,9 @@ pub mod field;
 pub mod flags;
 mod golang;
 mod issuers;
+mod key_pair;
 pub mod name;
+pub mod outside;
 pub mod question;
 mod queue;
 pub mod random;
@@ -27,6 +29,10 @@ pub mod shim;
 pub mod solver;
 pub mod stage;
 mod turn;
+mod vault;
+mod venafi;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -38,12 +44,14 @@ use cluster::{Change, Cluster};
 use controller::{Controller, woken};
 use event::Events;
 use flags::Flags;
+use outside::Outside;
 use question::{Answer, Question};
 use queue::{Item, Queue};
 use random::Random;
 use turn::{Looked, Turn};
 
 use crate::api::{ClusterIssuer, Issuer};
+use crate::objref::ObjRef;
 
 /// One step of a run: what a controller did when it looked at an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +64,8 @@ pub struct Step {
     pub trouble: Option<String>,
     /// Whether it has stopped in the middle, for an answer of the world or a pause of its own.
     pub is_open: bool,
+    /// What only services outside can say, as far as it was not said before.
+    pub outside: Vec<Outside>,
 }
 
 /// cert-manager on an imagined cluster.
@@ -70,6 +80,7 @@ pub struct Engine {
     queue: Queue,
     calls: Calls<Question, Answer>,
     events: Events,
+    outside: BTreeMap<ObjRef, Vec<Outside>>,
 }
 
 impl Engine {
@@ -81,6 +92,7 @@ impl Engine {
             queue: Queue::default(),
             calls: Calls::default(),
             events: Events::default(),
+            outside: BTreeMap::new(),
         }
     }
 
@@ -112,15 +124,21 @@ impl Engine {
             queue: &mut self.queue,
             calls: &mut self.calls,
             told: Vec::new(),
+            outside: Vec::new(),
             is_open: false,
         };
         let looked = look(&mut turn);
-        let Turn { told, is_open, .. } = turn;
+        let Turn { told, is_open, mut outside, .. } = turn;
         if is_open {
             let changes = self.wake();
-            return Some(Step { at: now, item, changes, trouble: None, is_open });
+            return Some(Step { at: now, item, changes, trouble: None, is_open, outside: Vec::new() });
         }
         self.calls.finish(&item);
+        if !outside.is_empty() {
+            let known = self.outside.entry(item.1.clone()).or_default();
+            outside.retain(|one| !known.contains(one));
+            known.extend(outside.iter().cloned());
+        }
         for event in told {
             self.events.tell(event);
         }
@@ -135,7 +153,7 @@ impl Engine {
             }
         };
         let changes = self.wake();
-        Some(Step { at: now, item, changes, trouble, is_open })
+        Some(Step { at: now, item, changes, trouble, is_open, outside })
     }
 
     /// The next question to the world that nobody has taken up, in the order in which they were put.
@@ -155,6 +173,11 @@ impl Engine {
         if let Some(item) = self.calls.answer(id, answer) {
             self.queue.add(item);
         }
+    }
+
+    /// What only services outside can say about an object, in the order in which it came up.
+    pub fn outside(&self, object: &ObjRef) -> &[Outside] {
+        self.outside.get(object).map_or(&[], Vec::as_slice)
     }
 
     /// When something is due next.
@@ -198,10 +221,7 @@ fn look(turn: &mut Turn) -> Looked {
         | Controller::RequestsCa
         | Controller::RequestsSelfSigned
         | Controller::RequestsVault
-        | Controller::RequestsVenafi) => {
-            requests::sign(turn, signer);
-            Ok(())
-        }
+        | Controller::RequestsVenafi) => requests::sign(turn, signer),
         Controller::Issuers => issuers::setup::<Issuer>(turn),
         Controller::ClusterIssuers => issuers::setup::<ClusterIssuer>(turn),
         Controller::Orders | Controller::Challenges | Controller::IngressShim | Controller::GatewayShim => Ok(()),

@@ -23,7 +23,7 @@ pub use certificate::{Ca, Issued, Urls};
 pub use chain::PemBundle;
 pub use key::PrivateKey;
 pub use request::{Gates, RequestInfo, SignedRequest};
-pub use template::Template;
+pub use template::{DEFAULT_DURATION, Template};
 
 #[cfg(test)]
 mod tests;

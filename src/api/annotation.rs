@@ -8,6 +8,8 @@ pub const CERTIFICATE_NAME: &str = "cert-manager.io/certificate-name";
 pub const CERTIFICATE_REVISION: &str = "cert-manager.io/certificate-revision";
 /// On CertificateRequest: the Secret that held the key when the request was made.
 pub const PRIVATE_KEY_SECRET_NAME: &str = "cert-manager.io/private-key-secret-name";
+/// On issuers, Certificates and CertificateRequests: fields for Venafi's products, as JSON.
+pub const VENAFI_CUSTOM_FIELDS: &str = "venafi.cert-manager.io/custom-fields";
 /// On Secret: `issuerRef.name` of the request that was stored.
 pub const ISSUER_NAME: &str = "cert-manager.io/issuer-name";
 /// On Secret: `issuerRef.kind`; on Ingress and Gateway: the kind to use.

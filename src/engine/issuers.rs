@@ -1,9 +1,13 @@
 //! The controllers of Issuers and ClusterIssuers: they check what an issuer needs and say whether it is ready
 //! (`pkg/controller/issuers`, `pkg/issuer/*/setup.go`).
 
+mod vault;
+mod venafi;
+
 use super::condition;
 use super::event::EventType;
 use super::turn::{Looked, Trouble, Turn};
+use super::vault::Issuer as VaultIssuer;
 use crate::api::{
     ClusterIssuer, ConditionStatus, Issuer, IssuerConditionType, IssuerReason, IssuerSpec, IssuerStatus, Object as _,
     Secret,
@@ -15,6 +19,7 @@ use crate::x509::{Bundle, Certificate};
 /// An issuer of either scope.
 pub trait AnyIssuer: Kept {
     fn spec(&self) -> &IssuerSpec;
+    fn status(&self) -> &IssuerStatus;
     fn status_mut(&mut self) -> &mut IssuerStatus;
 }
 
@@ -23,6 +28,10 @@ macro_rules! issuers {
         $(impl AnyIssuer for $kind {
             fn spec(&self) -> &IssuerSpec {
                 &self.spec
+            }
+
+            fn status(&self) -> &IssuerStatus {
+                &self.status
             }
 
             fn status_mut(&mut self) -> &mut IssuerStatus {
@@ -42,6 +51,21 @@ struct Checked {
     error: Option<String>,
 }
 
+impl Checked {
+    fn ready(reason: &'static str, message: &str) -> Self {
+        Self { status: ConditionStatus::True, reason, message: message.to_owned(), error: None }
+    }
+
+    fn failed(reason: &'static str, message: String) -> Self {
+        Self { status: ConditionStatus::False, reason, message, error: None }
+    }
+
+    /// Failed with an error of the same words.
+    fn again(reason: &'static str, message: String) -> Self {
+        Self { error: Some(message.clone()), ..Self::failed(reason, message) }
+    }
+}
+
 /// One look at an issuer. Types whose check asks a server are left as they are.
 pub fn setup<T: AnyIssuer>(turn: &mut Turn) -> Looked {
     let Some(issuer) = turn.cluster.find::<T>(turn.object()).cloned() else { return Ok(()) };
@@ -50,7 +74,19 @@ pub fn setup<T: AnyIssuer>(turn: &mut Turn) -> Looked {
         let namespace = issuer.namespace().unwrap_or(&turn.flags.cluster_resource_namespace).to_owned();
         ca_checked(turn, &namespace, &ca.secret_name)
     } else if spec.self_signed.is_some() {
-        Checked { status: ConditionStatus::True, reason: "IsReady", message: String::new(), error: None }
+        Checked::ready("IsReady", "")
+    } else if let Some(vault) = &spec.vault {
+        let resource_namespace = issuer.namespace().unwrap_or(&turn.flags.cluster_resource_namespace).to_owned();
+        let seen = VaultIssuer {
+            vault,
+            namespace: issuer.namespace().unwrap_or_default(),
+            name: issuer.name(),
+            resource_namespace: &resource_namespace,
+        };
+        vault::checked(turn, seen)
+    } else if let Some(venafi) = &spec.venafi {
+        let namespace = issuer.namespace().unwrap_or(&turn.flags.cluster_resource_namespace).to_owned();
+        venafi::checked(turn, venafi, &namespace)
     } else {
         return Ok(());
     };
@@ -59,6 +95,11 @@ pub fn setup<T: AnyIssuer>(turn: &mut Turn) -> Looked {
     if spec.ca.is_some() {
         let type_ = if checked.status == ConditionStatus::True { EventType::Normal } else { EventType::Warning };
         turn.tell(&issuer, type_, checked.reason, checked.message.clone());
+    }
+    let was_ready =
+        issuer.status().conditions.iter().any(|old| old.type_ == IssuerConditionType::Ready && old.is_true());
+    if spec.venafi.is_some() && checked.status == ConditionStatus::True && !was_ready {
+        turn.tell(&issuer, EventType::Normal, "Ready", "Verified issuer with Certificate Manager server");
     }
     turn.cluster.modify::<T>(&object, |issuer| {
         let reason = IssuerReason::from(checked.reason);

@@ -2,9 +2,12 @@
 
 mod approver;
 mod ca;
+mod external;
 mod report;
 mod self_signed;
 mod sign;
+mod vault;
+mod venafi;
 
 pub(super) use approver::approver;
 pub(super) use sign::sign;

@@ -1,5 +1,8 @@
 //! Whole issuances, from an empty cluster.
 
+mod outside;
+mod windows;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::cluster::Verb;
@@ -21,7 +24,10 @@ fn engine(yaml: &str) -> Engine {
 }
 
 fn seeded(seed: u64, yaml: &str) -> Engine {
-    let mut engine = Engine::new(start(), seed, Flags::default());
+    put(Engine::new(start(), seed, Flags::default()), yaml)
+}
+
+fn put(mut engine: Engine, yaml: &str) -> Engine {
     let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(yaml).unwrap();
     for document in documents {
         let kind = document["kind"].as_str().unwrap().to_owned();

@@ -7,6 +7,7 @@ use super::calls::Calls;
 use super::cluster::{AlreadyExists, Cluster};
 use super::event::{EventType, Told};
 use super::flags::Flags;
+use super::outside::Outside;
 use super::question::{Answer, Question};
 use super::queue::{Item, Queue};
 use crate::api::Object;
@@ -34,6 +35,8 @@ pub struct Turn<'e> {
     pub(super) item: &'e Item,
     pub(super) queue: &'e mut Queue,
     pub(super) calls: &'e mut Calls<Question, Answer>,
+    /// What only services outside can say.
+    pub(super) outside: Vec<Outside>,
     /// The Events of this look. They are left when it comes to its end: one that stops at a question is played again.
     pub(super) told: Vec<Told>,
     /// Whether the look has stopped at a question or a pause.
@@ -69,6 +72,11 @@ impl Turn<'_> {
             last: self.now,
             count: 1,
         });
+    }
+
+    /// Leaves word of what only a service outside can say.
+    pub fn ask_outside(&mut self, outside: Outside) {
+        self.outside.push(outside);
     }
 
     /// Looks at the same object again after a while, in place of the time asked for before.

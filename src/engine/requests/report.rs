@@ -15,6 +15,7 @@ pub fn report(turn: &mut Turn, request: &CertificateRequest, outcome: Outcome) {
     let (object, stamp) = (turn.object().clone(), turn.stamp());
     let (new, ends, issued) = match outcome {
         Outcome::Nothing => return,
+        Outcome::Again(outcome, _) => return report(turn, request, *outcome),
         Outcome::Pending { reason, message } => {
             // Told once: later reasons are in the condition alone.
             if request.ready_reason() != Some(&RequestReason::Pending) {

@@ -1,14 +1,15 @@
 //! What every signer does with a request before and after it signs (`certificaterequests/sync.go`).
 
 use super::report::report;
-use super::{ca, self_signed};
+use super::{ca, external, self_signed, vault, venafi};
 use crate::api::{
     Base64Text, CertificateRequest, ClusterIssuer, Issuer, IssuerConditionType, IssuerSpec, IssuerStatus, Object,
-    RequestConditionType, RequestReason,
+    RequestConditionType, RequestReason, annotation,
 };
 use crate::engine::controller::Controller;
 use crate::engine::event::EventType;
-use crate::engine::turn::Turn;
+use crate::engine::issuers::AnyIssuer;
+use crate::engine::turn::{Looked, Trouble, Turn};
 use crate::objref::Kind;
 use crate::x509::Bundle;
 
@@ -29,6 +30,8 @@ pub enum Outcome {
     },
     Denied,
     Issued(Issued),
+    /// It is written down as it is, and looked at again for this error.
+    Again(Box<Self>, String),
 }
 
 /// What an issuer gives.
@@ -46,16 +49,44 @@ pub struct IssuerFound {
     pub status: IssuerStatus,
     /// Where it reads its Secrets.
     pub resource_namespace: String,
+    /// Its own; a ClusterIssuer has none.
+    pub namespace: Option<String>,
+    /// Its annotation for Venafi's custom fields.
+    pub custom_fields: Option<String>,
+}
+
+impl IssuerFound {
+    fn new<T: AnyIssuer>(issuer: &T, resource_namespace: String) -> Self {
+        Self {
+            spec: issuer.spec().clone(),
+            status: issuer.status().clone(),
+            resource_namespace,
+            namespace: issuer.namespace().map(str::to_owned),
+            custom_fields: issuer.annotation(annotation::VENAFI_CUSTOM_FIELDS).map(str::to_owned),
+        }
+    }
 }
 
 /// One look of a signer.
-pub fn sign(turn: &mut Turn, signer: Controller) {
-    let Some(request) = turn.cluster.find::<CertificateRequest>(turn.object()).cloned() else { return };
-    if request.deleting_since().is_some() || request.spec.issuer_ref.is_external() {
-        return;
+pub fn sign(turn: &mut Turn, signer: Controller) -> Looked {
+    let Some(request) = turn.cluster.find::<CertificateRequest>(turn.object()).cloned() else { return Ok(()) };
+    if request.deleting_since().is_some() {
+        return Ok(());
     }
-    let outcome = look(turn, signer, &request);
+    if request.spec.issuer_ref.is_external() {
+        external::wait(turn, &request);
+        return Ok(());
+    }
+    let (outcome, error) = match look(turn, signer, &request) {
+        Outcome::Again(outcome, error) => (*outcome, Some(error)),
+        outcome @ (Outcome::Nothing
+        | Outcome::Pending { .. }
+        | Outcome::Failed { .. }
+        | Outcome::Denied
+        | Outcome::Issued(_)) => (outcome, None),
+    };
     report(turn, &request, outcome);
+    error.map_or(Ok(()), |error| Err(Trouble(error)))
 }
 
 fn look(turn: &mut Turn, signer: Controller, request: &CertificateRequest) -> Outcome {
@@ -118,10 +149,10 @@ fn look(turn: &mut Turn, signer: Controller, request: &CertificateRequest) -> Ou
     let outcome = match signer {
         Controller::RequestsCa => ca::sign(turn, request, &issuer),
         Controller::RequestsSelfSigned => self_signed::sign(turn, request, &issuer),
-        // The signers of the other types ask servers; the other controllers sign nothing.
+        Controller::RequestsVault => vault::sign(turn, request, &issuer),
+        Controller::RequestsVenafi => venafi::sign(turn, request, &issuer),
+        // What is ACME's is Orders' matter; the other controllers sign nothing.
         Controller::RequestsAcme
-        | Controller::RequestsVault
-        | Controller::RequestsVenafi
         | Controller::Trigger
         | Controller::KeyManager
         | Controller::RequestManager
@@ -161,9 +192,9 @@ fn find_issuer(turn: &Turn, request: &CertificateRequest, kind: Kind) -> Option<
     if kind == Kind::ClusterIssuer {
         let issuer = turn.cluster.get::<ClusterIssuer>(None, name)?;
         let resource_namespace = turn.flags.cluster_resource_namespace.clone();
-        return Some(IssuerFound { spec: issuer.spec.clone(), status: issuer.status.clone(), resource_namespace });
+        return Some(IssuerFound::new(issuer, resource_namespace));
     }
     let issuer = turn.cluster.get::<Issuer>(request.namespace(), name)?;
     let resource_namespace = request.namespace().unwrap_or_default().to_owned();
-    Some(IssuerFound { spec: issuer.spec.clone(), status: issuer.status.clone(), resource_namespace })
+    Some(IssuerFound::new(issuer, resource_namespace))
 }
