@@ -9,6 +9,7 @@ pub mod backoff;
 mod calls;
 mod certificates;
 pub mod cluster;
+pub mod companion;
 mod condition;
 pub mod controller;
 pub mod cron;

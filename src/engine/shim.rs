@@ -10,12 +10,12 @@
 mod acme;
 mod annotations;
 mod change;
-mod csv;
+pub(super) mod csv;
 mod flags;
 mod hosts;
 mod issuer;
 mod json;
-mod number;
+pub(super) mod number;
 mod object;
 mod refusal;
 

@@ -1,5 +1,6 @@
 //! Whole issuances, from an empty cluster.
 
+mod companions;
 mod outside;
 mod windows;
 

@@ -6,7 +6,7 @@ const BARE: &str = "bare \" in non-quoted-field";
 const QUOTE: &str = "extraneous or missing \" in quoted-field";
 
 /// The fields of the only record in `text`.
-pub(super) fn split(text: &str) -> Result<Vec<String>, String> {
+pub(in crate::engine) fn split(text: &str) -> Result<Vec<String>, String> {
     let failed = |why: String| format!("failed to parse {} as CSV: {why}", quote(text));
     let mut reader = Reader { rest: text, line: 0 };
     let mut records: Vec<Vec<String>> = Vec::new();

@@ -15,7 +15,7 @@ pub(super) fn parse_int32(text: &str) -> Result<i32, String> {
 }
 
 /// `strconv.Atoi`.
-pub(super) fn atoi(text: &str) -> Result<i64, String> {
+pub(in crate::engine) fn atoi(text: &str) -> Result<i64, String> {
     let number = parse(text, u64::MAX).and_then(|number| i64::try_from(number).map_err(|_| "value out of range"));
     number.map_err(|why| failed("Atoi", text, why))
 }
