@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod chain;
 mod constraints;
 pub mod key;
+pub mod keystore;
 pub mod matches;
 pub mod request;
 mod sans;

@@ -1,17 +1,17 @@
-//! What only a service outside of the cluster can say, and nobody can make up: Vault, Venafi, the controllers of other
-//! issuers.
+//! What only others can say or make, and nobody can make up: Vault, Venafi, the controllers of other issuers, and
+//! cert-manager itself where it writes what is not written here.
 //!
 //! The controllers that would ask go as far as the objects lead, build what they would send, and leave one of these.
 
 use std::fmt;
 
-/// Something that is asked outside, and what becomes of the play.
+/// Something that is left to others, and what becomes of the play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outside {
     pub service: Service,
     /// What would be sent, in order, as far as the objects tell.
     pub calls: Vec<Call>,
-    /// What only the service knows: `it signs this request`.
+    /// What only the service knows, `it signs this request`, or what only it makes.
     pub unknown: String,
     pub then: Then,
 }
@@ -23,6 +23,8 @@ pub enum Then {
     GoesOn,
     /// Not at all: the answer would be an object of its own.
     Stops,
+    /// Without something that nothing else depends on.
+    LeavesOut,
 }
 
 /// Who would have to answer.
@@ -43,6 +45,8 @@ pub enum Service {
     Controller {
         group: String,
     },
+    /// cert-manager, which does more than is played here.
+    CertManager,
 }
 
 /// One HTTP request, without what is secret in it.
@@ -64,6 +68,7 @@ impl fmt::Display for Service {
             Self::Venafi { url } => write!(f, "Venafi at {url}"),
             Self::Approver { signer } => write!(f, "an approver of {signer}"),
             Self::Controller { group } => write!(f, "the controller of {group}"),
+            Self::CertManager => f.write_str("cert-manager itself"),
         }
     }
 }
@@ -80,6 +85,7 @@ impl fmt::Display for Outside {
         let Self { service, unknown, then, calls } = self;
         match then {
             Then::GoesOn => write!(f, "takes it that {unknown}, which only {service} can tell")?,
+            Then::LeavesOut => write!(f, "leaves out {unknown}, which only {service} makes")?,
             Then::Stops => write!(f, "stops here: only {service} can tell whether {unknown}")?,
         }
         for (index, call) in calls.iter().enumerate() {

@@ -67,7 +67,7 @@ pub enum SecretFault {
 }
 
 impl SecretContents {
-    /// What cert-manager writes for a spec. Keystores are named only; whether their passwords exist is not looked at.
+    /// What cert-manager writes for a spec. Keystores are named only; [`super::keystore`] says whether they get a password.
     pub fn of(spec: &CertificateSpec, data: &SecretData<'_>) -> Result<Self, SecretFault> {
         let leaf = Bundle::from_pem(data.certificate.as_bytes())?;
         let template = spec.secret_template.clone().unwrap_or_default();

@@ -5,10 +5,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::controller_ref;
 use crate::api::{Base64Text, Certificate, CertificateRequest, IssuerRef, Object, Secret, SecretValue, annotation};
+use crate::engine::event::EventType;
+use crate::engine::outside::{Outside, Service, Then};
 use crate::engine::turn::{Looked, Trouble, Turn};
 use crate::objref::{Kind, ObjRef};
 use crate::pki::PrivateKey;
-use crate::pki::secret::{SecretContents, SecretData};
+use crate::pki::keystore::{self, PasswordFault};
+use crate::pki::secret::{KeystoreKey, SecretContents, SecretData};
 use crate::redact::Redacted;
 
 /// What goes into the Secret.
@@ -88,9 +91,38 @@ fn encoded(certificate: &Certificate, key: &PrivateKey) -> Result<Redacted<Strin
 
 /// Writes what was issued.
 pub fn write(turn: &mut Turn, certificate: &Certificate, issued: &Issued) -> Looked {
+    passwords(turn, certificate)?;
     let contents = issued.contents(certificate)?;
     apply(turn, certificate, &contents);
+    leave_out(turn, certificate, &contents.not_built);
     Ok(())
+}
+
+/// Without a password for a keystore nothing is written at all.
+fn passwords(turn: &mut Turn, certificate: &Certificate) -> Looked {
+    for (kind, keystore) in keystore::wanted(&certificate.spec) {
+        let secret = |name: &str| turn.cluster.get::<Secret>(certificate.namespace(), name);
+        let Err(fault) = keystore::check_password(kind, keystore, secret) else { continue };
+        if let PasswordFault::NoSecret { name, .. } = &fault {
+            let message = format!("{} keystore password Secret {name:?} not found", kind.word());
+            turn.tell(certificate, EventType::Warning, "KeystorePasswordSecretNotFound", message);
+        }
+        return Err(Trouble(format!("failed to add keystores to Secret: {fault}")));
+    }
+    Ok(())
+}
+
+fn leave_out(turn: &mut Turn, certificate: &Certificate, keystores: &[KeystoreKey]) {
+    if keystores.is_empty() {
+        return;
+    }
+    let keys: Vec<_> = keystores.iter().map(|keystore| keystore.key()).collect();
+    turn.ask_outside(Outside {
+        service: Service::CertManager,
+        calls: Vec::new(),
+        unknown: format!("{} of Secret {}", keys.join(" and "), certificate.spec.secret_name),
+        then: Then::LeavesOut,
+    });
 }
 
 /// Brings the Secret of a Certificate that is not being issued back to what it should be: labels, annotations, formats,
@@ -100,7 +132,14 @@ pub fn mend(turn: &mut Turn, certificate: &Certificate) {
         return;
     };
     let Some(issued) = Issued::of_secret(secret) else { return };
-    // A certificate that does not decode is for the next issuance to mend.
+    // A certificate that does not decode is for the next issuance to mend, and a password for its user to give.
+    let is_without = |(kind, keystore)| {
+        let secret = |name: &str| turn.cluster.get::<Secret>(certificate.namespace(), name);
+        keystore::check_password(kind, keystore, secret).is_err()
+    };
+    if keystore::wanted(&certificate.spec).into_iter().any(is_without) {
+        return;
+    }
     let Ok(contents) = issued.contents(certificate) else { return };
     if differs(turn, certificate, secret, &contents) {
         apply(turn, certificate, &contents);

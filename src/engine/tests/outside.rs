@@ -220,3 +220,43 @@ fn an_issuer_of_another_group_waits_for_its_approver_and_then_for_its_controller
          for web-1"
     );
 }
+
+fn with_keystores(keystores: &str) -> Engine {
+    let mut engine =
+        engine(&SELF_SIGNED.replace("  isCA: true\n", &format!("  isCA: true\n  keystores: {keystores}\n")));
+    secret(&mut engine, "metadata: {name: password, namespace: shop}\nstringData: {p: changeit}\n");
+    run(&mut engine, start());
+    engine
+}
+
+#[test]
+fn keystores_are_left_out_and_that_is_said() {
+    let mut engine = with_keystores(
+        "{pkcs12: {create: true, passwordSecretRef: {name: password, key: p}}, jks: {create: true, password: changeit}}",
+    );
+    assert!(certificate(&mut engine, "root").is(CertificateConditionType::Ready));
+    assert_eq!(
+        said(&engine, Kind::Certificate, "root"),
+        [
+            "leaves out keystore.p12 and truststore.p12 and keystore.jks and truststore.jks of Secret root-tls, which only \
+          cert-manager itself makes"
+        ]
+    );
+}
+
+#[test]
+fn a_keystore_without_its_password_keeps_the_whole_secret_back() {
+    let mut engine = with_keystores("{jks: {create: true, passwordSecretRef: {name: nowhere, key: p}}}");
+    let root = certificate(&mut engine, "root");
+    assert!(root.is(CertificateConditionType::Issuing) && !root.is(CertificateConditionType::Ready));
+    assert!(engine.cluster().secrets.get(Some("shop"), "root-tls").is_none());
+    assert!(reasons(&engine, Kind::Certificate, "root").contains(&"KeystorePasswordSecretNotFound".to_owned()));
+    let again = engine.deadline().unwrap();
+    let troubles: Vec<_> = run(&mut engine, again).into_iter().filter_map(|step| step.trouble).collect();
+    assert_eq!(
+        troubles,
+        [
+            "failed to add keystores to Secret: fetching JKS keystore password from Secret: secrets \"nowhere\" not found"
+        ]
+    );
+}
