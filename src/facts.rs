@@ -5,6 +5,7 @@
 
 mod breaks;
 mod controller;
+mod release;
 #[cfg(test)]
 pub mod specimen;
 mod stored;
@@ -14,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Event;
 
 pub use controller::{Component, Installation, Workload};
+pub use release::Release;
 
 use crate::api::{Certificate, CertificateConditionType, IssuerRef, Object, Secret};
 use crate::chain::{Chain, ChallengeNode, IssuerView, OrderNode, RequestNode, Stray, position};

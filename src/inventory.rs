@@ -52,6 +52,8 @@ pub struct Objects {
     pub deployments: Vec<Deployment>,
     pub leases: Vec<Lease>,
     pub endpoint_slices: Vec<EndpointSlice>,
+    /// The labels of cert-manager's own CustomResourceDefinitions, by name.
+    pub definitions: BTreeMap<String, BTreeMap<String, String>>,
     /// What was asked for and how that went.
     pub coverage: Coverage,
     /// Parts of the source that could not be read, whatever they held.
@@ -80,6 +82,7 @@ impl Objects {
         self.deployments.extend(more.deployments);
         self.leases.extend(more.leases);
         self.endpoint_slices.extend(more.endpoint_slices);
+        self.definitions.extend(more.definitions);
         self.unread.extend(more.unread);
     }
 
@@ -117,9 +120,33 @@ impl Objects {
             Some(Kind::Lease) => push(&mut self.leases, from)?,
             Some(Kind::EndpointSlice) => push(&mut self.endpoint_slices, from)?,
             None if kind.ends_with("Issuer") => push(&mut self.external_issuers, from)?,
+            None if kind == "CustomResourceDefinition" => {
+                self.define(from)?;
+                return Ok(false);
+            }
             None => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Of a CustomResourceDefinition of cert-manager's own only its labels are kept: they tell which release it is of.
+    fn define<'de, D: Deserializer<'de>>(&mut self, from: D) -> Result<(), D::Error> {
+        #[derive(Deserialize)]
+        struct Labelled {
+            metadata: LabelledMeta,
+        }
+        #[derive(Deserialize)]
+        struct LabelledMeta {
+            #[serde(default)]
+            name: String,
+            labels: Option<BTreeMap<String, String>>,
+        }
+        let LabelledMeta { name, labels } = Labelled::deserialize(from)?.metadata;
+        let is_own = |kind: Kind| kind.group().ends_with("cert-manager.io") && kind.resource() == name;
+        if Kind::ALL.into_iter().any(is_own) {
+            self.definitions.insert(name, labels.unwrap_or_default());
+        }
+        Ok(())
     }
 }
 
@@ -239,6 +266,8 @@ pub struct Inventory {
     pub deployments: Store<Deployment>,
     pub leases: Store<Lease>,
     pub endpoint_slices: Store<EndpointSlice>,
+    /// The labels of cert-manager's own CustomResourceDefinitions, by name.
+    pub definitions: BTreeMap<String, BTreeMap<String, String>>,
     pub coverage: Coverage,
     /// Parts of the source that could not be read, whatever they held.
     pub unread: Vec<Failure>,
@@ -276,6 +305,7 @@ impl Inventory {
             deployments: Store::new(objects.deployments),
             leases: Store::new(objects.leases),
             endpoint_slices: Store::new(objects.endpoint_slices),
+            definitions: objects.definitions,
             coverage: objects.coverage,
             unread: objects.unread,
             events,

@@ -29,10 +29,11 @@ impl CrossRefs {
     /// The indexes over the stores of an inventory that is complete but for them.
     pub(super) fn of(inventory: &Inventory) -> Self {
         let Inventory { certificates, requests, challenges, issuers, cluster_issuers, .. } = inventory;
-        let Inventory { pods, services, ingresses, deployments, endpoint_slices, external_issuers, .. } = inventory;
+        let Inventory { pods, services, ingresses, gateways, deployments, endpoint_slices, .. } = inventory;
+        let Inventory { external_issuers, .. } = inventory;
         Self {
             wishes: certificates::Wishes::of(certificates),
-            front: front::Front::of(ingresses, pods, services),
+            front: front::Front::of(ingresses, gateways, pods, services),
             issuers: issuers::Issuers::of(issuers, cluster_issuers, external_issuers),
             queue: queue::Queue::of(challenges),
             workloads: workloads::Workloads::of(deployments, pods, endpoint_slices, requests),

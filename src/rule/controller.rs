@@ -4,7 +4,10 @@
 //! certificate does not need them until its renewal.
 
 pub(super) mod call;
+pub(super) mod clock;
 pub(super) mod down;
+pub(super) mod managed;
+pub(super) mod release;
 mod trouble;
 pub(super) mod twice;
 pub(super) mod webhook;

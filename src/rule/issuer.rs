@@ -10,6 +10,7 @@ mod directory;
 pub(super) mod key;
 pub(super) mod reference;
 pub(super) mod self_signed;
+pub(super) mod shape;
 pub(super) mod staging;
 pub(super) mod status;
 pub(super) mod vault;

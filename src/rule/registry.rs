@@ -3,9 +3,10 @@
 //! The list, `explain`, the docs' index, completion and JSON all read this one.
 
 use super::certificate::{csr, key, keystore, lifetime, names, pace, renewal, sharing};
-use super::controller::{call, down, twice, webhook};
+use super::controller::{call, clock, down, managed, release, twice, webhook};
 use super::issuer::{
-    account, binding, ca, credentials, key as account_key, reference, self_signed, staging, status, vault, venafi,
+    account, binding, ca, credentials, key as account_key, reference, self_signed, shape, staging, status, vault,
+    venafi,
 };
 use super::secret::{consumer, content, origin, trust, writer};
 use super::{Rule, caa, dns01, http01, order, progress, request, scheduling, signer};
@@ -14,16 +15,22 @@ use super::{Rule, caa, dns01, http01, order, progress, request, scheduling, sign
 pub static REGISTRY: &[&Rule] = &[
     // Controller
     &down::CONTROLLER_OOM,
+    &release::RENEWAL_DISABLED_PANIC,
+    &managed::MANAGED_CLUSTER_POLICY,
     &down::CONTROLLER_DOWN,
     &webhook::NO_ENDPOINTS,
     &call::UNREACHABLE,
     &call::CA_MISMATCH,
+    &clock::CLOCK_SKEW,
     &twice::TWO_CERT_MANAGERS,
     &down::CAINJECTOR_CRASHING,
+    &release::CRDS_NOT_UPGRADED,
+    &release::TOO_OLD,
     &webhook::SINGLE_REPLICA,
     // Issuer
     &reference::IN_OTHER_NAMESPACE,
     &reference::NOT_FOUND,
+    &shape::WITHOUT_TYPE,
     &status::NO_STATUS,
     &credentials::SECRET_IN_WRONG_NAMESPACE,
     &credentials::INVALID_SOLVER_SECRET,

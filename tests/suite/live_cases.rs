@@ -20,9 +20,13 @@ use super::scripted::Scripted;
 /// cluster. `diagnose` of the namespace finds the first; Pods are in saved objects only.
 const TAKES_MORE: &[(&str, &str)] = &[
     ("host-not-in-certificate", "host-not-in-certificate"),
+    ("wildcard-does-not-cover", "host-not-in-certificate"),
     ("duplicate-certificate-in-many-namespaces", "duplicate-certificate-in-many-namespaces"),
     ("chain-incomplete-or-ca-crt-misused", "chain-incomplete-or-ca-crt-misused"),
     ("consumer-did-not-reload", "consumer-did-not-reload"),
+    // The Certificate at fault is another one, and CustomResourceDefinitions are not asked for.
+    ("upgrade-121-renewal-disabled-panic", "upgrade-121-renewal-disabled-panic"),
+    ("cert-manager-too-old-by-its-crds", "cert-manager-too-old"),
     // Both requests of the case have names that cert-manager would not have computed beside each other.
     ("several-requests-for-one-revision", "several-requests-for-one-revision"),
 ];

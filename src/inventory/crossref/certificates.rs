@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::super::index::Index;
 use super::super::{Inventory, Store};
-use crate::api::{Certificate, Object};
+use super::positions;
+use crate::api::{Certificate, Object, RenewalPolicy};
 
 /// Positions of Certificates by what they ask for.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,8 @@ pub(super) struct Wishes {
     wish_of: Vec<usize>,
     /// Number of a wish and position of a Certificate that has it, sorted.
     by_wish: Vec<(usize, usize)>,
+    /// Certificates whose renewal is switched off.
+    never_renewed: Vec<usize>,
 }
 
 impl Wishes {
@@ -32,7 +35,8 @@ impl Wishes {
             .collect();
         let mut by_wish: Vec<_> = wish_of.iter().copied().zip(0..).collect();
         by_wish.sort_unstable();
-        Self { oldest_writers: oldest_writers(items, &by_secret), by_secret, wish_of, by_wish }
+        let never_renewed = positions(certificates, is_never_renewed);
+        Self { oldest_writers: oldest_writers(items, &by_secret), by_secret, wish_of, by_wish, never_renewed }
     }
 
     /// The positions of all Certificates with the wish of this one.
@@ -62,6 +66,11 @@ impl<'c> Wish<'c> {
     }
 }
 
+fn is_never_renewed(certificate: &Certificate) -> bool {
+    let policy = certificate.spec.renewal.as_ref().and_then(|renewal| renewal.policy.as_ref());
+    policy == Some(&RenewalPolicy::Disabled)
+}
+
 fn secret_of(certificate: &Certificate) -> (&str, &str) {
     (certificate.namespace().unwrap_or_default(), &certificate.spec.secret_name)
 }
@@ -84,6 +93,11 @@ impl Inventory {
     pub fn certificates_for_secret(&self, namespace: &str, secret: &str) -> impl Iterator<Item = &Certificate> {
         let wanted = (namespace, secret);
         self.crossrefs.wishes.by_secret.find(&self.certificates.items, wanted, move |one| secret_of(one) == wanted)
+    }
+
+    /// The Certificates of the whole source whose renewal is switched off.
+    pub fn certificates_never_renewed(&self) -> impl Iterator<Item = &Certificate> {
+        self.crossrefs.wishes.never_renewed.iter().map(|position| &self.certificates.items[*position])
     }
 
     /// Where several Certificates write to one Secret: the oldest of those that are not being deleted, the first by

@@ -6,7 +6,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use super::super::index::Index;
 use super::super::{Inventory, Store};
 use super::positions;
-use crate::api::{Object, annotation};
+use crate::api::{Gateway, Object, annotation};
 
 /// Positions of what serves a host or reads a Secret.
 #[derive(Clone, Debug, Default)]
@@ -16,12 +16,19 @@ pub(super) struct Front {
     ingresses_by_host: Index,
     /// By a host of a rule, in lower case; no solver's.
     ingresses_by_rule: Index,
+    /// By namespace and name of a Secret that a listener serves with.
+    gateways_by_secret: Index,
     pods_by_secret: Index,
     proxied_balancers: Vec<usize>,
 }
 
 impl Front {
-    pub(super) fn of(ingresses: &Store<Ingress>, pods: &Store<Pod>, services: &Store<Service>) -> Self {
+    pub(super) fn of(
+        ingresses: &Store<Ingress>,
+        gateways: &Store<Gateway>,
+        pods: &Store<Pod>,
+        services: &Store<Service>,
+    ) -> Self {
         let numbered = || ingresses.items.iter().zip(0..);
         Self {
             ingresses_by_secret: Index::new(numbered().flat_map(|(ingress, position)| {
@@ -34,6 +41,11 @@ impl Front {
             ingresses_by_rule: Index::new(numbered().filter(|(ingress, _)| !is_solver(ingress)).flat_map(
                 |(ingress, position)| hosts_in_rules(ingress).map(move |host| (host.to_ascii_lowercase(), position)),
             )),
+            gateways_by_secret: Index::new(
+                gateways.items.iter().zip(0..).flat_map(|(gateway, position)| {
+                    secrets_of_listeners(gateway).map(move |secret| (secret, position))
+                }),
+            ),
             pods_by_secret: Index::new(pods.items.iter().zip(0..).flat_map(|(pod, position)| {
                 let namespace = pod.namespace().unwrap_or_default();
                 pod.spec.iter().flat_map(secrets_of).map(move |secret| ((namespace, secret), position))
@@ -77,6 +89,13 @@ impl Inventory {
         found.filter(|ingress| hosts_in_rules(ingress).any(serves)).collect()
     }
 
+    /// The Gateways of the whole source with a listener that serves with this Secret.
+    pub fn gateways_with_secret(&self, namespace: &str, secret: &str) -> impl Iterator<Item = &Gateway> {
+        self.crossrefs.front.gateways_by_secret.find(&self.gateways.items, (namespace, secret), move |gateway| {
+            secrets_of_listeners(gateway).any(|one| one == (namespace, secret))
+        })
+    }
+
     /// The Pods of a namespace that mount a Secret or read variables from it.
     pub fn pods_with_secret(&self, namespace: &str, secret: &str) -> impl Iterator<Item = &Pod> {
         self.crossrefs.front.pods_by_secret.find(&self.pods.items, (namespace, secret), move |pod| {
@@ -89,6 +108,18 @@ impl Inventory {
     pub fn balancers_with_proxy_protocol(&self) -> impl Iterator<Item = &Service> {
         self.crossrefs.front.proxied_balancers.iter().map(|position| &self.services.items[*position])
     }
+}
+
+/// Namespace and name of each Secret that a listener serves with.
+fn secrets_of_listeners(gateway: &Gateway) -> impl Iterator<Item = (&str, &str)> {
+    let own = gateway.namespace().unwrap_or_default();
+    let references = gateway.spec.listeners.iter().flat_map(|listener| listener.tls.iter());
+    let references = references.flat_map(|tls| &tls.certificate_refs).filter(|one| {
+        let kind = one.kind.as_deref().unwrap_or_default();
+        matches!(kind, "" | "Secret") && one.group.as_deref().unwrap_or_default().is_empty()
+    });
+    references
+        .map(move |one| (one.namespace.as_deref().filter(|there| !there.is_empty()).unwrap_or(own), one.name.as_str()))
 }
 
 fn is_solver(ingress: &Ingress) -> bool {

@@ -1,8 +1,13 @@
 //! Issuers by what they point at: an ACME server, the Secret of an account; and those of other API groups by name.
 
+use jiff::Timestamp;
+
 use super::super::index::Index;
 use super::super::{Inventory, Store};
-use crate::api::{AcmeIssuer, ClusterIssuer, ExternalIssuer, Issuer, IssuerRef, IssuerSpec, Object};
+use crate::api::{
+    AcmeIssuer, ClusterIssuer, ExternalIssuer, Issuer, IssuerCondition, IssuerRef, IssuerSpec, IssuerStatus, Object,
+};
+use crate::objref::ObjRef;
 
 /// Positions of issuers by what they point at.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +18,8 @@ pub(super) struct Issuers {
     cluster_by_account_key: Index,
     external: Index,
     external_by_kind: Index,
+    /// Which of cert-manager's own issuers got its condition last, and when.
+    last_judged: Option<(Timestamp, ObjRef)>,
 }
 
 impl Issuers {
@@ -29,6 +36,7 @@ impl Issuers {
             cluster_by_account_key: Index::of(&cluster_issuers.items, |issuer| account_key(&issuer.spec)),
             external: Index::of(external, |issuer| Some(external_key(issuer))),
             external_by_kind: Index::of(external, |issuer| Some(issuer.kind.as_str())),
+            last_judged: last_judged(issuers, cluster_issuers),
         }
     }
 }
@@ -81,6 +89,11 @@ impl Inventory {
         find(Some(namespace)).or_else(|| find(None))
     }
 
+    /// Which of cert-manager's own issuers got its condition Ready last, and when.
+    pub fn last_judged_issuer(&self) -> Option<&(Timestamp, ObjRef)> {
+        self.crossrefs.issuers.last_judged.as_ref()
+    }
+
     /// The first issuer of another API group of this kind, whatever the group.
     pub fn external_issuer_of_kind(&self, kind: &str) -> Option<&ExternalIssuer> {
         let index = &self.crossrefs.issuers.external_by_kind;
@@ -111,6 +124,13 @@ pub fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default()
+}
+
+fn last_judged(issuers: &Store<Issuer>, cluster_issuers: &Store<ClusterIssuer>) -> Option<(Timestamp, ObjRef)> {
+    let at = |status: &IssuerStatus| status.ready().and_then(IssuerCondition::since);
+    let own = issuers.items.iter().filter_map(|issuer| Some((at(&issuer.status)?, issuer.objref())));
+    let cluster = cluster_issuers.items.iter().filter_map(|issuer| Some((at(&issuer.status)?, issuer.objref())));
+    own.chain(cluster).max()
 }
 
 #[cfg(test)]

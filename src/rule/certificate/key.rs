@@ -4,7 +4,7 @@ use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld}
 use super::{acme, leaf, listed, merge_patch, unready};
 use crate::api::{Certificate, CertificateReason, KeyUsage, Object, RotationPolicy};
 use crate::engine::Stage;
-use crate::facts::Facts;
+use crate::facts::{Facts, Release};
 use crate::finding::{Fix, Witness};
 use crate::objref::Kind;
 use crate::pki::matches::{Violation, key_matches_spec};
@@ -23,7 +23,7 @@ pub static KEY_POLICY_NEEDS_USER: Rule = Rule {
     since: "0.1.0",
     summary: "the stored private key no longer fits the spec, and the rotation policy forbids a new one",
     doc: include_str!("../../../docs/rules/key-policy-needs-user.md"),
-    needs: &[Kind::Certificate, Kind::Event, Kind::Secret],
+    needs: &[Kind::Certificate, Kind::Event, Kind::Secret, Kind::Deployment],
     explains: &[],
     judge: key_policy_needs_user,
 };
@@ -38,8 +38,10 @@ fn key_policy_needs_user(facts: &Facts) -> Judgement {
     let said = event.and_then(|event| event.message.as_deref());
     let mismatch = mismatch(facts, certificate);
     let waits = matches!(facts.stage, Stage::Key) && facts.is_older_than(facts.issuance_began(), KEY_SECONDS);
-    // An absent policy means Never before release 1.18 and Always since: only the event tells which.
-    let stuck = waits && policy == Some(&RotationPolicy::Never) && mismatch.is_some();
+    // An absent policy means Never before release 1.18 and Always since: the event tells which, or the release.
+    let is_never =
+        policy.map_or_else(|| defaults_to_never(facts) == Some(true), |policy| *policy == RotationPolicy::Never);
+    let stuck = waits && is_never && mismatch.is_some();
     if said.is_none() && !stuck {
         return Ok(vec![]);
     }
@@ -73,6 +75,11 @@ fn key_policy_needs_user(facts: &Facts) -> Judgement {
     ])
 }
 
+/// Whether an absent rotation policy means Never; `None` where the release of the controller is not known.
+fn defaults_to_never(facts: &Facts) -> Option<bool> {
+    Some(facts.controller_release()? < Release::new(1, 18, 0))
+}
+
 /// The stored key and the fields in which it is not what the spec asks for.
 fn mismatch(facts: &Facts, certificate: &Certificate) -> Option<(String, Vec<Violation>)> {
     let secret = facts.chain.secret.seen()?;
@@ -92,7 +99,7 @@ pub static ROTATION_POLICY_SURPRISE: Rule = Rule {
     since: "0.1.0",
     summary: "a CA certificate leaves its rotation policy to the default, which changed in release 1.18",
     doc: include_str!("../../../docs/rules/rotation-policy-surprise.md"),
-    needs: &[Kind::Certificate],
+    needs: &[Kind::Certificate, Kind::Deployment],
     explains: &[],
     judge: rotation_policy_surprise,
 };
@@ -106,13 +113,24 @@ fn rotation_policy_surprise(facts: &Facts) -> Judgement {
         return Ok(vec![]);
     }
     let name = certificate.name();
+    let (when, why) = if defaults_to_never(facts) == Some(true) {
+        ("after an upgrade to 1.18", "With its first renewal after that the CA changes its key.")
+    } else {
+        ("since release 1.18", "With its next renewal the CA changes its key.")
+    };
     let finding = ROTATION_POLICY_SURPRISE
         .on(certificate.objref())
-        .says(format!("CA certificate {name} does not set privateKey.rotationPolicy: since release 1.18 it gets a new key at each renewal"))
-        .because("With its next renewal the CA changes its key. Clients that trust the old one refuse leaves that are signed with the new one.")
+        .says(format!(
+            "CA certificate {name} does not set privateKey.rotationPolicy: {when} it gets a new key at each renewal"
+        ))
+        .because(format!("{why} Clients that trust the old one refuse leaves that are signed with the new one."))
         .evidence(Witness::Spec(Kind::Certificate, "isCA"), "true")
         .evidence(Witness::Spec(Kind::Certificate, "privateKey.rotationPolicy"), "unset")
-        .fix(merge_patch("keep the key of the CA", certificate, r#"{"spec":{"privateKey":{"rotationPolicy":"Never"}}}"#))
+        .fix(merge_patch(
+            "keep the key of the CA",
+            certificate,
+            r#"{"spec":{"privateKey":{"rotationPolicy":"Never"}}}"#,
+        ))
         .fix(merge_patch(
             "or say that a new one is meant, and hand out the new CA before leaves are signed with it",
             certificate,
@@ -245,6 +263,21 @@ mod tests {
         assert_eq!(rekeyed(None).ids(), Vec::<&str>::new());
     }
 
+    fn controller(release: &str) -> String {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: cert-manager, namespace: cert-manager}}\nspec:\n  selector: \
+             {{}}\n  template: {{spec: {{containers: [{{name: c, image: 'quay.io/jetstack/cert-manager-controller:{release}'}}]}}}}\n\
+             status: {{replicas: 1, availableReplicas: 1}}\n"
+        )
+    }
+
+    #[test]
+    fn an_absent_policy_is_judged_by_the_release() {
+        assert_eq!(rekeyed(None).with(&controller("v1.17.2")).ids(), ["key-policy-needs-user"]);
+        assert_eq!(rekeyed(None).with(&controller("v1.18.0")).ids(), Vec::<&str>::new());
+        assert_eq!(rekeyed(Some(RotationPolicy::Always)).with(&controller("v1.17.2")).ids(), Vec::<&str>::new());
+    }
+
     #[test]
     fn an_absent_policy_is_judged_by_the_event() {
         let told = rekeyed(None).with(
@@ -266,6 +299,10 @@ mod tests {
         ca.objects.certificate().spec.is_ca = true;
         ca.objects.request().spec.is_ca = true;
         assert_eq!(ca.ids(), ["rotation-policy-surprise"]);
+        let summary = |specimen: &Specimen| specimen.judge().findings[0].summary.clone();
+        assert!(summary(&ca).contains("since release 1.18"), "{}", summary(&ca));
+        let older = ca.clone().with(&controller("v1.17.2"));
+        assert!(summary(&older).contains("after an upgrade to 1.18"), "{}", summary(&older));
         let said = ca.broken(|objects| {
             objects.certificate().spec.private_key =
                 Some(PrivateKeySpec { rotation_policy: Some(RotationPolicy::Never), ..PrivateKeySpec::default() });

@@ -7,7 +7,8 @@ use k8s_openapi::api::networking::v1::Ingress;
 use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::{is_acme, listed, merge_patch};
 use crate::api::certificate::CertificateSpec;
-use crate::api::{Certificate, Object, RequestConditionType, Secret, annotation};
+use crate::api::gateway::Listener;
+use crate::api::{Certificate, Gateway, Object, RequestConditionType, Secret, annotation};
 use crate::fact::Fact;
 use crate::facts::{Facts, gap};
 use crate::finding::{Finding, Fix, Witness};
@@ -106,9 +107,9 @@ pub static HOST_NOT_IN_CERTIFICATE: Rule = Rule {
     severity: Severity::Warning,
     outlook: Outlook::UntilMended,
     since: "0.1.0",
-    summary: "an Ingress serves a host with a certificate that is not for it",
+    summary: "an Ingress or Gateway serves a host with a certificate that is not for it",
     doc: include_str!("../../../docs/rules/host-not-in-certificate.md"),
-    needs: &[Kind::Certificate, Kind::Ingress, Kind::Secret],
+    needs: &[Kind::Certificate, Kind::Ingress, Kind::Gateway, Kind::Secret],
     explains: &[],
     judge: host_not_in_certificate,
 };
@@ -126,6 +127,8 @@ fn host_not_in_certificate(facts: &Facts) -> Judgement {
     }
     let served = facts.inventory.ingresses_with_secret(namespace, secret);
     let mut findings: Vec<_> = served.filter_map(|ingress| uncovered(certificate, &names, ingress)).collect();
+    let gateways = facts.inventory.gateways_with_secret(namespace, secret);
+    findings.extend(gateways.filter_map(|gateway| uncovered_listener(certificate, &names, gateway)));
     let mut seen = BTreeSet::new();
     for ingress in names.iter().flat_map(|name| facts.inventory.ingresses_for_host(name).take(ENOUGH)) {
         if seen.insert(ingress.objref()) {
@@ -176,6 +179,36 @@ fn uncovered(certificate: &Certificate, names: &[String], ingress: &Ingress) -> 
         .says(format!("Ingress {} serves {} with a certificate that is not for it", ingress.name(), listed(&hosts)))
         .because(explanation)
         .evidence(Witness::Spec(Kind::Ingress, "tls, rules"), hosts.join(", "))
+        .evidence(Witness::Spec(Kind::Certificate, "dnsNames"), certificate.spec.dns_names.join(", "));
+    Some(finding.fix(add_hosts(certificate, &hosts)))
+}
+
+/// A Gateway with a listener that has no other certificate than this one, which is not for its host.
+fn uncovered_listener(certificate: &Certificate, names: &[String], gateway: &Gateway) -> Option<Finding> {
+    let secret = certificate.spec.secret_name.as_str();
+    let serves_with_it_alone =
+        |listener: &&Listener| match listener.tls.as_ref().map(|tls| tls.certificate_refs.as_slice()) {
+            Some([only]) => only.name == secret,
+            Some(_) | None => false,
+        };
+    let listeners = gateway.spec.listeners.iter().filter(serves_with_it_alone);
+    let bare = listeners.filter_map(|listener| Some((listener, listener.hostname.as_deref()?)));
+    let bare: Vec<_> =
+        bare.filter(|(_, host)| !host.is_empty() && !names.iter().any(|name| covers(name, host))).collect();
+    let hosts: Vec<&str> = bare.iter().map(|(_, host)| *host).collect::<BTreeSet<_>>().into_iter().collect();
+    let listeners: Vec<&str> = bare.iter().map(|(listener, _)| listener.name.as_str()).collect();
+    if hosts.is_empty() {
+        return None;
+    }
+    let finding = HOST_NOT_IN_CERTIFICATE
+        .on(gateway.objref())
+        .says(format!("Gateway {} serves {} with a certificate that is not for it", gateway.name(), listed(&hosts)))
+        .because(format!(
+            "The certificate in Secret {secret} is not for {}, so clients see a name mismatch. A wildcard covers exactly one \
+             label: neither the bare domain nor deeper names.",
+            listed(&hosts)
+        ))
+        .evidence(Witness::Spec(Kind::Gateway, "listeners"), format!("{}: {}", listeners.join(", "), hosts.join(", ")))
         .evidence(Witness::Spec(Kind::Certificate, "dnsNames"), certificate.spec.dns_names.join(", "));
     Some(finding.fix(add_hosts(certificate, &hosts)))
 }
@@ -338,6 +371,21 @@ mod tests {
         assert_eq!(served("shop.example.com", "api.example.com"), ["host-not-in-certificate"]);
         assert_eq!(served("api.example.com", "shop.example.com"), ["host-not-in-certificate"]);
         assert_eq!(served("SHOP.example.com", "shop.example.com"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_listener_outside_the_certificate_is_found() {
+        let gateway = |host: &str, more: &str, namespace: &str| {
+            Specimen::healthy().with(&format!(
+                "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{name: front, namespace: {namespace}}}\n\
+                 spec:\n  gatewayClassName: nginx\n  listeners:\n  - {{name: web, port: 443, protocol: HTTPS, hostname: '{host}', \
+                 tls: {{certificateRefs: [{{name: web-tls, namespace: shop}}{more}]}}}}\n"
+            ))
+        };
+        assert_eq!(gateway("shop.example.com", "", "shop").ids(), Vec::<&str>::new());
+        assert_eq!(gateway("api.example.com", "", "shop").ids(), ["host-not-in-certificate"]);
+        assert_eq!(gateway("api.example.com", "", "edge").ids(), ["host-not-in-certificate"]);
+        assert_eq!(gateway("api.example.com", ", {name: other}", "shop").ids(), Vec::<&str>::new(), "the other may do");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub static RENEWAL_WINDOW_ERROR: Rule = Rule {
     since: "0.1.0",
     summary: "the renewal windows never open while the certificate is valid",
     doc: include_str!("../../../docs/rules/renewal-window-error.md"),
-    needs: &[Kind::Certificate],
+    needs: &[Kind::Certificate, Kind::Event],
     explains: &["renewal-failing-silently"],
     judge: renewal_window_error,
 };
@@ -37,12 +37,13 @@ fn renewal_window_error(facts: &Facts) -> Judgement {
         Some((CertificateReason::WindowError, message)) => Some(message),
         Some(_) | None => None,
     };
+    let overridden = overridden(facts, certificate).filter(|_| said.is_none() && !windows.is_empty());
     let status = &certificate.status;
     let too_late = match (&status.renewal_time, &status.not_after) {
         (Some(renewal), Some(end)) if !windows.is_empty() && renewal.0 > end.0 => Some((renewal.0, end.0)),
         (Some(_) | None, _) => None,
     };
-    if said.is_none() && too_late.is_none() {
+    if said.is_none() && too_late.is_none() && overridden.is_none() {
         return if windows.is_empty() { Err(Withheld::NotApplicable) } else { Ok(vec![]) };
     }
     let name = certificate.name();
@@ -52,6 +53,9 @@ fn renewal_window_error(facts: &Facts) -> Judgement {
     };
     let explanation = match too_late {
         Some(_) => "cert-manager waits for the window, and by the time it opens the certificate has expired.",
+        None if overridden.is_some() => {
+            "cert-manager renews now without regard to the windows, so the change comes at a time that they were to exclude."
+        }
         None => {
             "Ready is False for that alone: the certificate itself may be good. cert-manager renews without regard to the windows."
         }
@@ -61,6 +65,9 @@ fn renewal_window_error(facts: &Facts) -> Judgement {
         .says(summary)
         .because(explanation)
         .evidence(Witness::Condition(Kind::Certificate, "Ready"), said.unwrap_or_default());
+    if let Some((witness, words)) = overridden {
+        finding = finding.evidence(witness, words);
+    }
     for window in windows {
         let zone = if window.timezone.is_empty() { "UTC" } else { &window.timezone };
         let length = window.window_duration.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -82,6 +89,20 @@ fn renewal_window_error(facts: &Facts) -> Judgement {
     );
     let drop = merge_patch("or renew at any time", certificate, r#"{"spec":{"renewal":null}}"#);
     Ok(vec![finding.fix(wider).fix(drop)])
+}
+
+/// What cert-manager says when it starts a renewal without regard to the windows: in the condition Issuing while that
+/// lasts, and in an event.
+fn overridden<'i>(facts: &Facts<'i>, certificate: &'i Certificate) -> Option<(Witness, &'i str)> {
+    const WORDS: &str = "without satisfying renewal windows";
+    let issuing = certificate.condition(CertificateConditionType::Issuing);
+    let condition = issuing.filter(|issuing| issuing.message.contains(WORDS));
+    if let Some(condition) = condition {
+        return Some((Witness::Condition(Kind::Certificate, "Issuing"), &condition.message));
+    }
+    let event = facts.fresh_event(certificate, "WindowError", facts.issuance_began()).filter(|_| facts.is_issuing())?;
+    let words = event.message.as_deref().filter(|words| words.contains(WORDS))?;
+    Some((Witness::Event(Kind::Certificate, "WindowError".into()), words))
 }
 
 pub static RENEWAL_DISABLED: Rule = Rule {
@@ -321,6 +342,35 @@ mod tests {
             objects.certificate().status.renewal_time = Some(serde_json::from_str("\"2026-11-29T02:00:00Z\"").unwrap());
         });
         assert_eq!(late.ids(), ["renewal-window-error"]);
+    }
+
+    #[test]
+    fn a_renewal_outside_of_the_windows_is_told_while_it_runs() {
+        const WORDS: &str = "Renewing certificate without satisfying renewal windows";
+        let renewing = |message: &str| {
+            let issuing = serde_json::json!({
+                "type": "Issuing", "status": "True", "reason": "Renewing", "lastTransitionTime": "2026-11-22T06:39:30Z",
+                "message": message,
+            });
+            renewal(
+                serde_json::json!({"policy": "RenewBefore", "windows": [{"cron": "0 2 29 2 *", "windowDuration": "1h"}]}),
+            )
+            .broken(|objects| {
+                objects.certificate().status.conditions.push(serde_json::from_value(issuing).unwrap());
+            })
+        };
+        let event = format!(
+            "apiVersion: v1\nkind: Event\nmetadata: {{name: window, namespace: shop}}\nreason: WindowError\ntype: Warning\n\
+             lastTimestamp: '2026-11-22T06:39:31Z'\nmessage: '{WORDS} due to cannot find a time with the given windows'\n\
+             involvedObject: {{kind: Certificate, namespace: shop, name: web}}\n"
+        );
+        assert_eq!(
+            renewing(&format!("{WORDS} at: 2026-11-22 06:39:00 +0000 UTC")).root(),
+            Some("renewal-window-error")
+        );
+        assert_eq!(renewing("Renewing").with(&event).root(), Some("renewal-window-error"));
+        assert_eq!(renewing("Renewing").ids(), Vec::<&str>::new());
+        assert_eq!(Specimen::healthy().with(&event).ids(), Vec::<&str>::new(), "an old event");
     }
 
     #[test]

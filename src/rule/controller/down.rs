@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
 use super::trouble::{Trouble, exit, out_of_memory, terminated};
 use super::{START_SECONDS, as_of, asked, renewed, standstill};
@@ -153,9 +154,18 @@ fn controller_oom(facts: &Facts) -> Judgement {
         limits.filter_map(|limits| limits.get("memory")).map(|quantity| quantity.0.clone()).next()
     });
     let ended = terminated(container).map(exit).unwrap_or_default();
-    Ok(vec![
+    let gates = workload.flag("feature-gates").unwrap_or_default();
+    let caches_all = gates.split(',').any(|gate| gate.trim() == "SecretsFilteredCaching=false");
+    let finding = if caches_all {
+        let words = "SecretsFilteredCaching=false: every Secret of the cluster is kept in memory";
         CONTROLLER_OOM
             .on(object.clone())
+            .evidence(Witness::Spec(Kind::Deployment, "template.spec.containers.args"), words)
+    } else {
+        CONTROLLER_OOM.on(object.clone())
+    };
+    Ok(vec![
+        finding
             .says(format!(
                 "the cert-manager controller runs out of memory: Pod {} was killed {} \
              times",
@@ -176,11 +186,21 @@ fn controller_oom(facts: &Facts) -> Judgement {
                  --limits=memory=1Gi"
                 ),
             ))
-            .fix(Fix::command(
-                "and see whether the feature gate SecretsFilteredCaching is switched off: it keeps foreign \
-                 Secrets out of memory",
-                format!("kubectl get deployment {name}{namespace} -o yaml | grep feature-gates"),
-            )),
+            .fix(if caches_all {
+                Fix::command(
+                    "and take the feature gate off the list: without it foreign Secrets stay out of memory",
+                    format!(
+                        "helm upgrade cert-manager oci://quay.io/jetstack/charts/cert-manager{namespace} --reuse-values --set \
+                         featureGates=SecretsFilteredCaching=true"
+                    ),
+                )
+            } else {
+                Fix::command(
+                    "and see whether the feature gate SecretsFilteredCaching is switched off: it keeps foreign Secrets out \
+                     of memory",
+                    format!("kubectl get deployment {name}{namespace} -o yaml | grep feature-gates"),
+                )
+            }),
     ])
 }
 
@@ -234,6 +254,31 @@ fn cainjector_crashing(facts: &Facts) -> Judgement {
             trouble.evidence.into_iter().fold(finding, |finding, (witness, words)| finding.evidence(witness, words));
         return Ok(vec![finding.fix(trouble.fix)]);
     }
+    if let Some((pod, container, last)) = restarting(facts, &workload) {
+        let said = last.message.clone().unwrap_or_default();
+        return Ok(vec![
+            finding
+                .says(format!(
+                    "the cainjector comes and goes: Pod {} was started anew {} times",
+                    pod.name(),
+                    container.restart_count
+                ))
+                .evidence(Witness::Status(Kind::Pod, "lastState"), exit(last))
+                .evidence(Witness::Status(Kind::Pod, "lastState.message"), said)
+                .fix(Fix::command(
+                    "read its last words: \"leader election lost\" means that the API server was slow to answer",
+                    format!("kubectl logs {}{namespace} --previous --tail=30", pod.name()),
+                ))
+                .fix(Fix::command(
+                    "then give its leader more time (values of the Helm chart, for both leaders)",
+                    format!(
+                        "helm upgrade cert-manager oci://quay.io/jetstack/charts/cert-manager{namespace} --reuse-values --set \
+                         global.leaderElection.leaseDuration=120s,global.leaderElection.renewDeadline=90s,\
+                         global.leaderElection.retryPeriod=20s"
+                    ),
+                )),
+        ]);
+    }
     let stale = newest_lease(facts, &CAINJECTOR_LEASES).filter(|(lease, renewed)| is_stale(facts, lease, *renewed));
     let Some((lease, renewed)) = stale else { return Ok(vec![]) };
     let ago = human(as_of(facts, lease).duration_since(renewed));
@@ -243,6 +288,24 @@ fn cainjector_crashing(facts: &Facts) -> Judgement {
             .evidence(Witness::Spec(Kind::Lease, "renewTime"), renewed.to_string())
             .fix(Fix::command("restart it", format!("kubectl rollout restart deployment {name}{namespace}"))),
     ])
+}
+
+/// From so many restarts on it is no matter of one bad day.
+const MANY_RESTARTS: i32 = 5;
+
+/// A container that runs now and has ended with an error again and again, lately too.
+fn restarting<'w>(
+    facts: &Facts,
+    workload: &'w Workload,
+) -> Option<(&'w Pod, &'w ContainerStatus, &'w ContainerStateTerminated)> {
+    workload.pods.iter().find_map(|pod| {
+        let mut containers = pod.status.as_ref()?.container_statuses.iter().flatten();
+        containers.find_map(|container| {
+            let last = terminated(container).filter(|_| container.restart_count >= MANY_RESTARTS)?;
+            let at = last.finished_at.as_ref().map(|time| time.0)?;
+            (last.exit_code != 0 && facts.since(at) <= RECENT).then_some((*pod, container, last))
+        })
+    })
 }
 
 /// Whether a workload has nothing available, and has had the time to start.
@@ -376,6 +439,39 @@ mod tests {
         };
         assert_eq!(oom("2026-11-22T06:31:00Z", false).ids(), ["controller-oom", "controller-down", "issuance-stalled"]);
         assert!(!oom("2026-11-20T06:31:00Z", true).ids().contains(&"controller-oom"), "long ago");
+    }
+
+    #[test]
+    fn a_feature_gate_that_costs_memory_is_named() {
+        let oom = pod("controller", "lastState: {terminated: {exitCode: 137, reason: OOMKilled}}");
+        let with = |args: &str| {
+            let deployment =
+                deployment("controller", 1, 0).replace("{name: c,", &format!("{{name: c, args: [{args}],"));
+            first(&untouched(5).with(&deployment).with(&oom))
+        };
+        let told =
+            |finding: &Finding| finding.evidence.iter().any(|one| one.text.starts_with("SecretsFilteredCaching"));
+        assert!(told(&with("'--feature-gates=ServerSideApply=true,SecretsFilteredCaching=false'")));
+        assert!(!told(&with("'--feature-gates=ServerSideApply=true'")));
+    }
+
+    #[test]
+    fn a_cainjector_that_comes_and_goes_is_told_while_it_is_up() {
+        let name = "cert-manager-cainjector";
+        let with = |ended: &str, count: i32| {
+            let container = format!(
+                "state: {{running: {{}}}}, lastState: {{terminated: {{exitCode: 1, reason: Error, finishedAt: '{ended}', \
+                 message: 'error running manager: leader election lost'}}}}"
+            );
+            let pod = pod("cainjector", &container).replace("ready: false", "ready: true");
+            let pod = pod.replace("restartCount: 9", &format!("restartCount: {count}"));
+            let all = Specimen::healthy().with(&deployment("cainjector", 1, 1)).with(&pod);
+            all.about(Kind::Deployment, Some("cert-manager"), name)
+        };
+        assert_eq!(with("2026-11-22T06:21:00Z", 41).ids(), ["cainjector-crashing"]);
+        assert!(first(&with("2026-11-22T06:21:00Z", 41)).summary.contains("started anew 41 times"));
+        assert_eq!(with("2026-11-22T06:21:00Z", 1).ids(), Vec::<&str>::new(), "once is no habit");
+        assert_eq!(with("2026-11-20T06:21:00Z", 41).ids(), Vec::<&str>::new(), "long ago");
     }
 
     #[test]

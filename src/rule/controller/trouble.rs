@@ -124,6 +124,18 @@ pub(super) fn terminated(container: &ContainerStatus) -> Option<&ContainerStateT
     now.or_else(|| container.last_state.as_ref().and_then(|state| state.terminated.as_ref()))
 }
 
+/// A container that is not up because its program ended with an error of its own, and its Pod.
+pub(super) fn crashed<'w>(workload: &'w Workload) -> Option<(&'w Pod, &'w ContainerStatus)> {
+    workload.pods.iter().find_map(|pod| {
+        let mut containers = pod.status.as_ref()?.container_statuses.iter().flatten();
+        let is_crashed = |container: &&ContainerStatus| {
+            let last = terminated(container).filter(|_| !container.ready);
+            last.is_some_and(|last| last.exit_code != 0 && last.reason.as_deref() != Some("OOMKilled"))
+        };
+        Some((*pod, containers.find(is_crashed)?))
+    })
+}
+
 /// `OOMKilled, exit code 137`
 pub(super) fn exit(terminated: &ContainerStateTerminated) -> String {
     format!("{}, exit code {}", terminated.reason.as_deref().unwrap_or("ended"), terminated.exit_code)

@@ -33,6 +33,8 @@ pub(super) enum Route53Fault {
     NoCredentials,
     HalfCredentials,
     NoRole,
+    /// The API server gives cert-manager no token of the service account.
+    Token,
     /// The role cannot be taken on.
     AssumeRole,
     /// The action that the policy does not allow.
@@ -61,6 +63,8 @@ pub(super) fn fault(words: &str) -> Option<Route53Fault> {
         &["InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClient", "ExpiredToken", "InvalidSignature"],
     ) {
         Some(Route53Fault::Key)
+    } else if token_of(words).is_some() {
+        Some(Route53Fault::Token)
     } else if has_any(words, &["unable to assume role", "STS: AssumeRole", "error getting service account token"]) {
         Some(Route53Fault::AssumeRole)
     } else if has_any(words, &["AccessDenied", "not authorized to perform"]) {
@@ -105,6 +109,7 @@ fn route53(facts: &Facts) -> Judgement {
             fault @ (Route53Fault::NoCredentials
             | Route53Fault::HalfCredentials
             | Route53Fault::NoRole
+            | Route53Fault::Token
             | Route53Fault::AssumeRole
             | Route53Fault::Key) => of_credentials(finding, facts, trouble, &fault),
             Route53Fault::Policy(action) => of_policy(finding, trouble, &action),
@@ -141,6 +146,7 @@ fn of_credentials(finding: Finding, facts: &Facts, trouble: &Trouble, fault: &Ro
             .says(format!("the Route 53 solver in {issuer} names a service account, but no role"))
             .because(format!("With auth.kubernetes the token of the service account is traded for a role, which must be named. {RETRIES}"))
             .fix(own_keys),
+        Route53Fault::Token => of_token(finding, facts, trouble),
         Route53Fault::AssumeRole => finding
             .says(format!("AWS does not let cert-manager take on the role that writes records for {names}"))
             .because(format!(
@@ -163,6 +169,50 @@ fn of_credentials(finding: Finding, facts: &Facts, trouble: &Trouble, fault: &Ro
         | Route53Fault::TooSlow
         | Route53Fault::Hidden => of_key(finding, facts, trouble),
     }
+}
+
+/// The account of `serviceaccounts "x" is forbidden: User "…" cannot create resource "serviceaccounts/token" …`.
+fn token_of(words: &str) -> Option<&str> {
+    let (_, after) = words.split_once("serviceaccounts \"")?;
+    let (account, after) = after.split_once('"')?;
+    (after.contains("is forbidden") && after.contains("serviceaccounts/token")).then_some(account)
+}
+
+/// AWS was not asked yet: cert-manager gets no token to show there.
+fn of_token(finding: Finding, facts: &Facts, trouble: &Trouble) -> Finding {
+    let account = token_of(&trouble.words).unwrap_or("SERVICE-ACCOUNT");
+    let user = trouble.words.split_once("system:serviceaccount:").and_then(|(_, after)| after.split('"').next());
+    let controller = user.unwrap_or("cert-manager:cert-manager");
+    let namespace = match word_after(&trouble.words, "in the namespace ") {
+        Some(namespace) => namespace.to_owned(),
+        None => match trouble.challenge.spec.issuer_ref.own_kind() {
+            Some(Kind::ClusterIssuer) => facts.cluster_resource_namespace(),
+            Some(_) | None => trouble.challenge.namespace().unwrap_or_default().to_owned(),
+        },
+    };
+    let own = controller.split_once(':').is_some_and(|own| own == (namespace.as_str(), account));
+    let since = if own {
+        " Since 1.21 the chart gives the controller no right to tokens of its own account any more: use another one."
+    } else {
+        ""
+    };
+    finding
+        .says(format!("cert-manager may not ask for a token of service account {namespace}/{account}, needed for {}", trouble.names()))
+        .because(format!(
+            "To take on the AWS role, the controller asks Kubernetes for a token of that account, and Kubernetes refuses it; AWS \
+             was not asked yet.{since} {RETRIES}"
+        ))
+        .fix(Fix::command(
+            "allow exactly that",
+            format!(
+                "kubectl create role route53-token -n {namespace} --verb=create --resource=serviceaccounts/token \
+                 --resource-name={account}\nkubectl create rolebinding route53-token -n {namespace} --role=route53-token \
+                 --serviceaccount={controller}",
+                namespace = quoted(&namespace),
+                account = quoted(account),
+                controller = quoted(controller)
+            ),
+        ))
 }
 
 /// AWS does not know the key, or the signature made with it is wrong.
@@ -271,6 +321,7 @@ fn of_zone(finding: Finding, trouble: &Trouble, fault: &Route53Fault) -> Finding
         | Route53Fault::NoCredentials
         | Route53Fault::HalfCredentials
         | Route53Fault::NoRole
+        | Route53Fault::Token
         | Route53Fault::AssumeRole
         | Route53Fault::Policy(_)
         | Route53Fault::Key => hidden(finding, trouble, "AWS"),
@@ -325,6 +376,12 @@ mod tests {
                 "take on the role",
             ),
             (
+                "error getting service account token: serviceaccounts \"dns\" is forbidden: User \
+                 \"system:serviceaccount:cert-manager:cert-manager\" cannot create resource \"serviceaccounts/token\" in API \
+                 group \"\" in the namespace \"shop\"",
+                "may not ask for a token of service account shop/dns",
+            ),
+            (
                 "unable to construct route53 provider: empty credentials; perhaps you meant to enable ambient credentials?",
                 "no credentials",
             ),
@@ -345,6 +402,22 @@ mod tests {
             assert_eq!(specimen.ids(), ["dns01-route53"], "{words}");
             assert!(says(&specimen).contains(part), "{}", says(&specimen));
         }
+    }
+
+    #[test]
+    fn the_controllers_own_account_is_told_from_another() {
+        let denied = |account: &str| {
+            let words = format!(
+                "error getting service account token: serviceaccounts \"{account}\" is forbidden: User \
+                 \"system:serviceaccount:cert-manager:cert-manager\" cannot create resource \"serviceaccounts/token\" in API \
+                 group \"\" in the namespace \"cert-manager\""
+            );
+            refused(SOLVER, &words).judge().findings[0].clone()
+        };
+        assert!(denied("cert-manager").explanation.contains("Since 1.21"), "{}", denied("cert-manager").explanation);
+        assert!(!denied("dns").explanation.contains("Since 1.21"));
+        let command = denied("dns").fixes[0].command.clone().unwrap();
+        assert!(command.contains("--resource-name=dns") && command.contains("-n cert-manager"), "{command}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::front::{self, Compared};
 use super::words::{CaSaid, NoAnswer, Redirect, SelfCheck};
 use super::{Heard, Words, heard};
 use crate::api::Object;
-use crate::facts::Facts;
+use crate::facts::{Facts, Release};
 use crate::finding::{Finding, Fix, Witness};
 use crate::inventory::speaks_of_proxy_protocol;
 use crate::objref::Kind;
@@ -22,7 +22,7 @@ pub static CANNOT_REACH: Rule = Rule {
     since: "0.1.0",
     summary: "cert-manager's own check gets no answer from the name, seen from its pod",
     doc: include_str!("../../../docs/rules/http01-self-check-cannot-reach.md"),
-    needs: &[Kind::Challenge, Kind::Service, Kind::Ingress],
+    needs: &[Kind::Challenge, Kind::Service, Kind::Ingress, Kind::Deployment],
     explains: &[],
     judge: cannot_reach,
 };
@@ -64,10 +64,22 @@ fn no_answer_inside(facts: &Facts, heard: &Heard, how: NoAnswer) -> Finding {
             ),
         ))
         .fix(Fix::manual(mend_inside(how)))
-        .fix(Fix::patch(
+        .fix(without_check(facts))
+}
+
+/// The way past a check that cannot work from inside.
+fn without_check(facts: &Facts) -> Fix {
+    const SINCE: Release = Release::new(1, 21, 0);
+    match facts.controller_release().filter(|release| *release < SINCE) {
+        Some(release) => Fix::manual(format!(
+            "if it works from outside only: use a DNS-01 solver; from {SINCE} on (this is {release}) the solver has \
+             waitInsteadOfSelfCheck"
+        )),
+        None => Fix::patch(
             "if it works from outside only: let the CA be asked without a check (cert-manager 1.21 and later)",
             "# in the solver of the issuer\nwaitInsteadOfSelfCheck: 2m\n",
-        ))
+        ),
+    }
 }
 
 fn inside_words(how: NoAnswer) -> &'static str {

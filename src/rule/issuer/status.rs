@@ -129,7 +129,25 @@ fn no_status(facts: &Facts) -> Judgement {
         .on(objref.clone())
         .says(format!("no controller has looked at {objref} in the {age} since it was made: it has no status"))
         .evidence(Witness::Status(objref.kind, "conditions"), "none".to_owned());
-    let Some((controller, watched)) = watches_elsewhere(facts, objref) else {
+    let elsewhere = watches_elsewhere(facts, objref);
+    // A controller that looked at another one since this one was made does run.
+    let judged = facts.inventory.last_judged_issuer().filter(|(at, _)| *at > created && elsewhere.is_none());
+    if let Some((at, other)) = judged {
+        return Ok(vec![
+            finding
+                .because(format!(
+                    "A controller is at work: it looked at {other} since. So it does not see this one (--namespace), or each of \
+                     the two belongs to another installation."
+                ))
+                .evidence(Witness::Condition(other.kind, "Ready"), format!("{other} got its condition at {at}"))
+                .fix(Fix::command(
+                    "see which controllers there are, and what each watches",
+                    "kubectl get deployments -A -l app.kubernetes.io/component=controller -o \
+                     custom-columns='NAMESPACE:.metadata.namespace,ARGS:.spec.template.spec.containers[0].args'",
+                )),
+        ]);
+    }
+    let Some((controller, watched)) = elsewhere else {
         let logs = format!(
             "kubectl get deployments -A -l app.kubernetes.io/component=controller && {}",
             "kubectl logs -n cert-manager deploy/cert-manager --tail=50"
@@ -277,6 +295,27 @@ mod tests {
         assert_eq!(young.ids(), Vec::<&str>::new());
         let manifest = blank(1).broken(|objects| objects.cluster_issuer().metadata.creation_timestamp = None);
         assert_eq!(manifest.ids(), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_controller_that_looked_at_another_issuer_since_does_run() {
+        let blank = Specimen::http01().later(1).broken(|objects| {
+            objects.orders.clear();
+            objects.challenges.clear();
+            objects.cluster_issuer().status = IssuerStatus::default();
+        });
+        let other = |at: &str| {
+            format!(
+                "apiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata: {{name: other, namespace: ops}}\nspec: {{selfSigned: \
+                 {{}}}}\nstatus: {{conditions: [{{type: Ready, status: 'True', lastTransitionTime: '{at}'}}]}}\n"
+            )
+        };
+        let explained = |specimen: &Specimen| specimen.judge().findings[0].explanation.clone();
+        let since = blank.clone().with(&other("2026-11-22T06:30:30Z"));
+        assert_eq!(since.ids(), ["issuer-no-status"]);
+        assert!(explained(&since).contains("looked at Issuer ops/other since"), "{}", explained(&since));
+        let before = blank.with(&other("2026-11-01T00:00:00Z"));
+        assert!(explained(&before).contains("Either its controller does not run"), "{}", explained(&before));
     }
 
     #[test]
