@@ -13,6 +13,7 @@ mod connect_exec;
 mod connect_session;
 mod connect_trouble;
 mod connect_world;
+mod coverage;
 mod dependencies;
 #[path = "../differential/mod.rs"]
 mod differential;

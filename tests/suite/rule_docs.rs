@@ -61,12 +61,12 @@ fn rules_that_are_explained_exist() {
 }
 
 #[test]
-fn the_folder_holds_one_page_a_rule_and_the_index() {
+fn the_folder_holds_one_page_a_rule_the_index_and_the_coverage() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules");
     let pages: BTreeSet<String> =
         fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    let expected: BTreeSet<String> =
-        REGISTRY.iter().map(|rule| format!("{}.md", rule.id)).chain(["README.md".to_owned()]).collect();
+    let expected: BTreeSet<String> = REGISTRY.iter().map(|rule| format!("{}.md", rule.id)).collect();
+    let expected = &expected | &["README.md", "coverage.md"].map(str::to_owned).into();
     assert_eq!(pages, expected);
 }
 
@@ -75,7 +75,8 @@ fn the_folder_holds_one_page_a_rule_and_the_index() {
 fn the_index_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md");
     let mut index = String::from(
-        "# Rules\n\nEvery finding of `kubectl cert diagnose`. `kubectl cert explain RULE-ID` prints a page.\n",
+        "# Rules\n\nEvery finding of `kubectl cert diagnose`. `kubectl cert explain RULE-ID` prints a page.\n\
+         [Coverage](coverage.md) lists faults and the rules that find them.\n",
     );
     let mut family = None;
     for rule in REGISTRY {
