@@ -4,6 +4,7 @@
 //! Pure: no client, no clock; time and the seed of everything random come in as arguments.
 //! A live chain is placed in the same [`Stage`]s by `chain::position`.
 
+pub mod acme;
 pub mod admission;
 pub mod backoff;
 mod calls;
@@ -40,6 +41,8 @@ use jiff::Timestamp;
 pub use calls::QuestionId;
 pub use stage::Stage;
 
+use acme::client::Clients;
+use acme::scheduler;
 use calls::Calls;
 use cluster::{Change, Cluster};
 use controller::{Controller, woken};
@@ -52,7 +55,7 @@ use random::Random;
 use turn::{Looked, Turn};
 
 use crate::api::{ClusterIssuer, Issuer};
-use crate::objref::ObjRef;
+use crate::objref::{Kind, ObjRef};
 
 /// One step of a run: what a controller did when it looked at an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +83,7 @@ pub struct Engine {
     cluster: Cluster,
     queue: Queue,
     calls: Calls<Question, Answer>,
+    clients: Clients,
     events: Events,
     outside: BTreeMap<ObjRef, Vec<Outside>>,
 }
@@ -92,6 +96,7 @@ impl Engine {
             cluster: Cluster::new(now, Random::seeded(seed)),
             queue: Queue::default(),
             calls: Calls::default(),
+            clients: Clients::default(),
             events: Events::default(),
             outside: BTreeMap::new(),
         }
@@ -121,6 +126,7 @@ impl Engine {
             now,
             flags: &self.flags,
             cluster: &mut self.cluster,
+            clients: &mut self.clients,
             item: &item,
             queue: &mut self.queue,
             calls: &mut self.calls,
@@ -198,6 +204,11 @@ impl Engine {
             for item in woken(&self.cluster, change) {
                 self.queue.add(item);
             }
+            // The scheduler of Challenges goes by the clock.
+            let scheduler = scheduler::item();
+            if change.object.kind == Kind::Challenge && !self.queue.is_scheduled(&scheduler) {
+                self.queue.schedule(scheduler, scheduler::next_pass(self.cluster.stamp().0));
+            }
         }
         changes
     }
@@ -225,7 +236,9 @@ fn look(turn: &mut Turn) -> Looked {
         | Controller::RequestsVenafi) => requests::sign(turn, signer),
         Controller::Issuers => issuers::setup::<Issuer>(turn),
         Controller::ClusterIssuers => issuers::setup::<ClusterIssuer>(turn),
-        Controller::Orders | Controller::Challenges | Controller::IngressShim | Controller::GatewayShim => Ok(()),
+        Controller::Orders => acme::orders(turn),
+        Controller::Challenges => acme::challenges(turn),
+        Controller::IngressShim | Controller::GatewayShim => Ok(()),
     }
 }
 

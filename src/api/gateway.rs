@@ -56,6 +56,9 @@ wire! {
         pub namespace: Option<String>,
         #[serde(skip_serializing_if = "omit")]
         pub port: Option<i32>,
+        /// Of a route's backend: its share of the traffic.
+        #[serde(skip_serializing_if = "omit")]
+        pub weight: Option<i32>,
     }
 
     /// `Gateway.spec.listeners[].allowedRoutes`.

@@ -178,20 +178,18 @@ pub(super) fn woken(cluster: &Cluster, change: &Change) -> Vec<(Controller, ObjR
                 }
             }
         }
-        Kind::Ingress => {
-            wake(&[Controller::IngressShim], object);
-            for challenge in owners(change, Kind::Challenge) {
-                wake(&[Controller::Challenges], &challenge);
-            }
-        }
+        Kind::Ingress => wake(&[Controller::IngressShim], object),
         Kind::Gateway => wake(&[Controller::GatewayShim], object),
-        Kind::Pod | Kind::Service | Kind::HttpRoute => {
-            for challenge in owners(change, Kind::Challenge) {
-                wake(&[Controller::Challenges], &challenge);
-            }
-        }
-        Kind::Event | Kind::IngressClass | Kind::ListenerSet | Kind::Deployment | Kind::Lease | Kind::EndpointSlice => {
-        }
+        // Solver objects wake nobody: the controller of Challenges comes by them when it looks again.
+        Kind::Pod
+        | Kind::Service
+        | Kind::HttpRoute
+        | Kind::Event
+        | Kind::IngressClass
+        | Kind::ListenerSet
+        | Kind::Deployment
+        | Kind::Lease
+        | Kind::EndpointSlice => {}
     }
     woken
 }

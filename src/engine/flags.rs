@@ -1,6 +1,8 @@
 //! How the controllers were started: their flags and gates, with cert-manager's defaults.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
 
 use super::backoff::BackOff;
 use super::controller::Controller;
@@ -8,6 +10,7 @@ use crate::api::CertificateRequestSpec;
 
 /// Flags of cert-manager's controller program (`pkg/apis/config/controller`), as far as they change what it makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 pub struct Flags {
     /// `--controllers`: those that do not run.
     pub disabled: BTreeSet<Controller>,
@@ -19,6 +22,47 @@ pub struct Flags {
     pub certificate_owner_ref: bool,
     /// `--copied-annotation-prefixes`; a leading `-` leaves out.
     pub copied_annotation_prefixes: Vec<String>,
+    /// `--max-concurrent-challenges`.
+    pub max_concurrent_challenges: usize,
+    /// `--dns01-check-retry-period`, which counts for HTTP-01 too.
+    pub dns01_check_retry_period: SignedDuration,
+    /// `--dns01-recursive-nameservers-only`: the self check does not ask the zone's own servers.
+    pub dns01_recursive_nameservers_only: bool,
+    /// `--issuer-ambient-credentials`: the providers of Issuers may use credentials of the controller's environment.
+    pub issuer_ambient_credentials: bool,
+    /// `--cluster-issuer-ambient-credentials`.
+    pub cluster_issuer_ambient_credentials: bool,
+    /// `--enable-gateway-api`, with the gate `ExperimentalGatewayAPISupport`, which is on.
+    pub gateway_api: bool,
+    /// `--acme-http01-solver-image`.
+    pub http01_solver_image: String,
+    /// `--acme-http01-solver-resource-request-cpu` and its like.
+    pub http01_solver_resources: SolverResources,
+    /// `--acme-http01-solver-run-as-non-root`.
+    pub http01_solver_run_as_non_root: bool,
+    /// `--acme-http01-solver-runtime-class-name`.
+    pub http01_solver_runtime_class_name: String,
+    /// `--acme-http01-solver-extra-labels`.
+    pub http01_solver_extra_labels: BTreeMap<String, String>,
+    /// Gate `ACMEHTTP01IngressPathTypeExact`, which is on.
+    pub http01_ingress_path_type_exact: bool,
+}
+
+/// What the Pod of an HTTP-01 solver asks for, as Kubernetes writes quantities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SolverResources {
+    pub request_cpu: String,
+    pub request_memory: String,
+    pub limit_cpu: String,
+    pub limit_memory: String,
+}
+
+impl Default for SolverResources {
+    fn default() -> Self {
+        let [request_cpu, limit_cpu] = ["10m", "100m"].map(str::to_owned);
+        let [request_memory, limit_memory] = ["64Mi", "64Mi"].map(str::to_owned);
+        Self { request_cpu, request_memory, limit_cpu, limit_memory }
+    }
 }
 
 impl Default for Flags {
@@ -32,6 +76,18 @@ impl Default for Flags {
             copied_annotation_prefixes: ["*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"]
                 .map(str::to_owned)
                 .to_vec(),
+            max_concurrent_challenges: 60,
+            dns01_check_retry_period: SignedDuration::from_secs(10),
+            dns01_recursive_nameservers_only: false,
+            issuer_ambient_credentials: false,
+            cluster_issuer_ambient_credentials: true,
+            gateway_api: false,
+            http01_solver_image: "quay.io/jetstack/cert-manager-acmesolver:v1.21.1".to_owned(),
+            http01_solver_resources: SolverResources::default(),
+            http01_solver_run_as_non_root: true,
+            http01_solver_runtime_class_name: String::new(),
+            http01_solver_extra_labels: BTreeMap::new(),
+            http01_ingress_path_type_exact: true,
         }
     }
 }

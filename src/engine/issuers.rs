@@ -4,10 +4,12 @@
 mod vault;
 mod venafi;
 
+use super::acme;
 use super::condition;
 use super::event::EventType;
 use super::turn::{Looked, Trouble, Turn};
 use super::vault::Issuer as VaultIssuer;
+use crate::api::issuer::AcmeIssuerStatus;
 use crate::api::{
     ClusterIssuer, ConditionStatus, Issuer, IssuerConditionType, IssuerReason, IssuerSpec, IssuerStatus, Object as _,
     Secret,
@@ -44,54 +46,72 @@ macro_rules! issuers {
 issuers! { Issuer, ClusterIssuer }
 
 /// What a check says: the Ready condition, and the error behind it where cert-manager tries again.
-struct Checked {
+pub struct Checked {
     status: ConditionStatus,
     reason: &'static str,
     message: String,
     error: Option<String>,
+    /// The new `status.acme`.
+    pub acme: Option<Box<AcmeIssuerStatus>>,
 }
 
 impl Checked {
-    fn ready(reason: &'static str, message: &str) -> Self {
-        Self { status: ConditionStatus::True, reason, message: message.to_owned(), error: None }
+    /// The issuer can be used.
+    pub fn ready(reason: &'static str, message: &str) -> Self {
+        Self { status: ConditionStatus::True, reason, message: message.to_owned(), error: None, acme: None }
     }
 
-    fn failed(reason: &'static str, message: String) -> Self {
-        Self { status: ConditionStatus::False, reason, message, error: None }
+    /// It cannot, until somebody changes it or what it refers to.
+    pub fn failed(reason: &'static str, message: String) -> Self {
+        Self { status: ConditionStatus::False, reason, message, error: None, acme: None }
     }
 
-    /// Failed with an error of the same words.
-    fn again(reason: &'static str, message: String) -> Self {
-        Self { error: Some(message.clone()), ..Self::failed(reason, message) }
+    /// It cannot now, and is checked again.
+    pub fn failing(reason: &'static str, message: String, error: String) -> Self {
+        Self { error: Some(error), ..Self::failed(reason, message) }
+    }
+
+    /// The same, for an error of the same words.
+    pub fn again(reason: &'static str, message: String) -> Self {
+        Self::failing(reason, message.clone(), message)
+    }
+
+    /// Whether it can be used.
+    pub fn is_good(&self) -> bool {
+        self.status == ConditionStatus::True
     }
 }
 
-/// One look at an issuer. Types whose check asks a server are left as they are.
+/// One look at an issuer. Types whose check asks a server that is not played are left as they are.
 pub fn setup<T: AnyIssuer>(turn: &mut Turn) -> Looked {
     let Some(issuer) = turn.cluster.find::<T>(turn.object()).cloned() else { return Ok(()) };
+    if issuer.deleting_since().is_some() {
+        return Ok(());
+    }
     let spec = issuer.spec();
-    let checked = if let Some(ca) = &spec.ca {
-        let namespace = issuer.namespace().unwrap_or(&turn.flags.cluster_resource_namespace).to_owned();
+    let namespace = issuer.namespace().unwrap_or(&turn.flags.cluster_resource_namespace).to_owned();
+    let checked = if let Some(spec) = &spec.acme {
+        let Some(checked) = acme::account::check(turn, &issuer, &namespace, spec) else { return Ok(()) };
+        checked
+    } else if let Some(ca) = &spec.ca {
         ca_checked(turn, &namespace, &ca.secret_name)
     } else if spec.self_signed.is_some() {
         Checked::ready("IsReady", "")
     } else if let Some(vault) = &spec.vault {
-        let resource_namespace = issuer.namespace().unwrap_or(&turn.flags.cluster_resource_namespace).to_owned();
         let seen = VaultIssuer {
             vault,
             namespace: issuer.namespace().unwrap_or_default(),
             name: issuer.name(),
-            resource_namespace: &resource_namespace,
+            resource_namespace: &namespace,
         };
         vault::checked(turn, seen)
     } else if let Some(venafi) = &spec.venafi {
-        let namespace = issuer.namespace().unwrap_or(&turn.flags.cluster_resource_namespace).to_owned();
         venafi::checked(turn, venafi, &namespace)
     } else {
         return Ok(());
     };
     let (object, stamp, generation) = (turn.object().clone(), turn.stamp(), issuer.generation());
-    // The SelfSigned issuer's check leaves no Event.
+    // Only the check of CA issuers leaves an Event each time.
     if spec.ca.is_some() {
         let type_ = if checked.status == ConditionStatus::True { EventType::Normal } else { EventType::Warning };
         turn.tell(&issuer, type_, checked.reason, checked.message.clone());
@@ -105,7 +125,12 @@ pub fn setup<T: AnyIssuer>(turn: &mut Turn) -> Looked {
         let reason = IssuerReason::from(checked.reason);
         let mut ready = condition::new(IssuerConditionType::Ready, checked.status, reason, checked.message);
         ready.observed_generation = generation.filter(|generation| *generation != 0);
-        condition::set(&mut issuer.status_mut().conditions, ready, &stamp)
+        let status = issuer.status_mut();
+        let is_new = checked.acme.as_deref().is_some_and(|acme| status.acme.as_ref() != Some(acme));
+        if let Some(acme) = checked.acme {
+            status.acme = Some(*acme);
+        }
+        condition::set(&mut status.conditions, ready, &stamp) || is_new
     });
     match checked.error {
         None => Ok(()),
@@ -117,25 +142,15 @@ pub fn setup<T: AnyIssuer>(turn: &mut Turn) -> Looked {
 }
 
 fn ca_checked(turn: &Turn, namespace: &str, name: &str) -> Checked {
-    const LEAD: &str = "Error getting keypair for CA issuer: ";
-    let failed = |reason, error: String, again: bool| Checked {
-        status: ConditionStatus::False,
-        reason,
-        message: format!("{LEAD}{error}"),
-        error: again.then_some(error),
-    };
+    let message = |error: &str| format!("Error getting keypair for CA issuer: {error}");
     let Some(secret) = turn.cluster.get::<Secret>(Some(namespace), name) else {
-        return failed("ErrGetKeyPair", format!("secrets {name:?} not found"), true);
+        let error = format!("secrets {name:?} not found");
+        return Checked::failing("ErrGetKeyPair", message(&error), error);
     };
     match signing(secret) {
-        Err(error) => failed("ErrGetKeyPair", error, true),
-        Ok(signing) if !signing.is_ca() => failed("ErrInvalidKeyPair", "certificate is not a CA".to_owned(), false),
-        Ok(_) => Checked {
-            status: ConditionStatus::True,
-            reason: "KeyPairVerified",
-            message: "Signing CA verified".to_owned(),
-            error: None,
-        },
+        Err(error) => Checked::failing("ErrGetKeyPair", message(&error), error),
+        Ok(signing) if !signing.is_ca() => Checked::failed("ErrInvalidKeyPair", message("certificate is not a CA")),
+        Ok(_) => Checked::ready("KeyPairVerified", "Signing CA verified"),
     }
 }
 

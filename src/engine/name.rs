@@ -1,6 +1,6 @@
 //! The names that cert-manager gives to what it creates.
 //!
-//! Plain text in, plain text out. Which fields go into a hash is known by `chain::names`.
+//! Plain text in, plain text out. Which fields go into a hash is known by `engine::acme::planned`.
 
 use std::fmt::Write as _;
 use std::io;

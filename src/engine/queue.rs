@@ -58,6 +58,11 @@ impl Queue {
         self.later.insert((at, self.counter), (item, Why::Resumed));
     }
 
+    /// Whether an item has asked for a time.
+    pub fn is_scheduled(&self, item: &Item) -> bool {
+        self.scheduled.contains_key(item)
+    }
+
     /// Adds an item that failed again after its back-off: doubled each time, up to the controller's maximum.
     pub fn retry(&mut self, item: Item, now: Timestamp) {
         let failures = self.failures.entry(item.clone()).or_default();

@@ -1,5 +1,6 @@
 //! The controllers of CertificateRequests (`pkg/controller/certificaterequests`).
 
+mod acme;
 mod approver;
 mod ca;
 mod external;

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::acme::client::Clients;
 use super::calls::Calls;
 use super::cluster::{AlreadyExists, Cluster};
 use super::event::{EventType, Told};
@@ -32,6 +33,8 @@ pub struct Turn<'e> {
     pub now: Timestamp,
     pub flags: &'e Flags,
     pub cluster: &'e mut Cluster,
+    /// Which issuers' ACME servers can be spoken to.
+    pub clients: &'e mut Clients,
     pub(super) item: &'e Item,
     pub(super) queue: &'e mut Queue,
     pub(super) calls: &'e mut Calls<Question, Answer>,
@@ -87,7 +90,6 @@ impl Turn<'_> {
 
     /// Asks the world. Without an answer the look ends here, without error or change; when the answer has come, the
     /// object is looked at again from the start.
-    #[expect(dead_code, reason = "the controllers that ask come with the next commits")]
     pub fn ask(&mut self, question: Question) -> Option<Answer> {
         let answer = self.calls.ask(self.item, question);
         self.is_open |= answer.is_none();
@@ -95,7 +97,6 @@ impl Turn<'_> {
     }
 
     /// Lets time pass in the middle of a look, as a sleeping controller does. `None` ends the look as [`Turn::ask`] does.
-    #[expect(dead_code, reason = "the controllers that ask come with the next commits")]
     pub fn pause(&mut self, name: &'static str, length: SignedDuration) -> Option<()> {
         let end = self.calls.pause(self.item, name, self.now, length);
         if self.now >= end {
@@ -104,5 +105,10 @@ impl Turn<'_> {
         self.is_open = true;
         self.queue.resume(self.item.clone(), end);
         None
+    }
+
+    /// When this look, which may have stopped at questions since, first came here.
+    pub fn first(&mut self, name: &'static str) -> Timestamp {
+        self.calls.pause(self.item, name, self.now, SignedDuration::ZERO)
     }
 }

@@ -1,7 +1,7 @@
 //! What every signer does with a request before and after it signs (`certificaterequests/sync.go`).
 
 use super::report::report;
-use super::{ca, external, self_signed, vault, venafi};
+use super::{acme, ca, external, self_signed, vault, venafi};
 use crate::api::{
     Base64Text, CertificateRequest, ClusterIssuer, Issuer, IssuerConditionType, IssuerSpec, IssuerStatus, Object,
     RequestConditionType, RequestReason, annotation,
@@ -16,7 +16,7 @@ use crate::x509::Bundle;
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Nothing to write: it is not this signer's, or the answer of the world is awaited.
+    /// Nothing to write: it is not this signer's, or there is nothing to say yet.
     Nothing,
     /// It waits for something that may come.
     Pending {
@@ -147,12 +147,12 @@ fn look(turn: &mut Turn, signer: Controller, request: &CertificateRequest) -> Ou
         return Outcome::Nothing;
     }
     let outcome = match signer {
+        Controller::RequestsAcme => acme::sign(turn, request, &issuer),
         Controller::RequestsCa => ca::sign(turn, request, &issuer),
         Controller::RequestsSelfSigned => self_signed::sign(turn, request, &issuer),
         Controller::RequestsVault => vault::sign(turn, request, &issuer),
         Controller::RequestsVenafi => venafi::sign(turn, request, &issuer),
-        // What is ACME's is Orders' matter; the other controllers sign nothing.
-        Controller::RequestsAcme
+        // The other controllers sign nothing.
         | Controller::Trigger
         | Controller::KeyManager
         | Controller::RequestManager
