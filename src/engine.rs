@@ -136,6 +136,9 @@ impl Engine {
         };
         let looked = look(&mut turn);
         let Turn { told, is_open, mut outside, .. } = turn;
+        for event in self.calls.untold(&item, told) {
+            self.events.tell(event);
+        }
         if is_open {
             let changes = self.wake();
             return Some(Step { at: now, item, changes, trouble: None, is_open, outside: Vec::new() });
@@ -145,9 +148,6 @@ impl Engine {
             let known = self.outside.entry(item.1.clone()).or_default();
             outside.retain(|one| !known.contains(one));
             known.extend(outside.iter().cloned());
-        }
-        for event in told {
-            self.events.tell(event);
         }
         let trouble = match looked {
             Ok(()) => {

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::event::Told;
 use super::queue::Item;
 
 /// Names a question that is open.
@@ -19,6 +20,8 @@ struct Looking<Q, A> {
     asked: Vec<Asked<Q, A>>,
     /// The ends of the pauses, in the order in which they were made.
     pauses: Vec<(&'static str, Timestamp)>,
+    /// The Events that it has left.
+    told: Vec<Told>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +56,7 @@ impl<Q, A> Default for Calls<Q, A> {
 
 impl<Q, A> Default for Looking<Q, A> {
     fn default() -> Self {
-        Self { asked: Vec::new(), pauses: Vec::new() }
+        Self { asked: Vec::new(), pauses: Vec::new(), told: Vec::new() }
     }
 }
 
@@ -84,6 +87,21 @@ impl<Q: Clone + PartialEq, A: Clone> Calls<Q, A> {
         let end = now.saturating_add(length).unwrap_or(Timestamp::MAX);
         looking.pauses.push((name, end));
         end
+    }
+
+    /// Which of a look's Events are new: one that stops at a question is played again, and tells the same again.
+    pub fn untold(&mut self, item: &Item, told: Vec<Told>) -> Vec<Told> {
+        let looking = self.looking.entry(item.clone()).or_default();
+        let mut known: Vec<usize> = (0..looking.told.len()).collect();
+        let mut new = Vec::new();
+        for event in told {
+            match known.iter().position(|at| looking.told[*at].is_same(&event)) {
+                Some(at) => drop(known.remove(at)),
+                None => new.push(event),
+            }
+        }
+        looking.told.extend(new.iter().cloned());
+        new
     }
 
     /// Forgets the questions, answers and pauses of an item: its look has come to its end.

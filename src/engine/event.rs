@@ -37,6 +37,14 @@ pub struct Told {
     pub count: u32,
 }
 
+impl Told {
+    /// Whether both say the same of the same object.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.about, &self.uid, self.type_, &self.reason, &self.message, self.controller)
+            == (&other.about, &other.uid, other.type_, &other.reason, &other.message, other.controller)
+    }
+}
+
 /// All Events of a run, in the order in which they were first told.
 #[derive(Clone, Debug, Default)]
 pub struct Events {
@@ -50,11 +58,7 @@ impl Events {
     /// Tells one, or counts up the one that says the same.
     pub fn tell(&mut self, event: Told) {
         let known = self.by_object.entry(event.about.clone()).or_default();
-        let same = known.iter().copied().find(|index| {
-            let old = &self.told[*index];
-            (&old.uid, old.type_, &old.reason, &old.message, old.controller)
-                == (&event.uid, event.type_, &event.reason, &event.message, event.controller)
-        });
+        let same = known.iter().copied().find(|index| self.told[*index].is_same(&event));
         if let Some(index) = same {
             self.told[index].count += 1;
             self.told[index].last = event.last;

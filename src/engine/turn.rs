@@ -40,7 +40,7 @@ pub struct Turn<'e> {
     pub(super) calls: &'e mut Calls<Question, Answer>,
     /// What only services outside can say.
     pub(super) outside: Vec<Outside>,
-    /// The Events of this look. They are left when it comes to its end: one that stops at a question is played again.
+    /// The Events of this look, also those that it has told before it stopped at a question.
     pub(super) told: Vec<Told>,
     /// Whether the look has stopped at a question or a pause.
     pub(super) is_open: bool,
@@ -88,7 +88,7 @@ impl Turn<'_> {
         self.queue.schedule(self.item.clone(), at);
     }
 
-    /// Asks the world. Without an answer the look ends here, without error or change; when the answer has come, the
+    /// Asks the world. Without an answer the look ends here, with no error and no status written; when the answer has come, the
     /// object is looked at again from the start.
     pub fn ask(&mut self, question: Question) -> Option<Answer> {
         let answer = self.calls.ask(self.item, question);

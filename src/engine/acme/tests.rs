@@ -223,11 +223,14 @@ fn dns_01_writes_the_record_waits_and_removes_it() {
     assert!(case.is_ready());
     let fqdn = "_acme-challenge.www.example.com.".to_owned();
     assert_eq!(case.world.records, [(DnsVerb::Present, fqdn.clone()), (DnsVerb::CleanUp, fqdn)]);
-    let verified = case.engine.events().all().iter().find(|event| event.reason == "DomainVerified").unwrap();
-    assert_eq!(
-        (verified.first, verified.message.as_str()),
-        (after(61), "Domain \"www.example.com\" verified with \"DNS-01\" validation")
-    );
+    let told = |reason: &str| {
+        let told: Vec<_> = case.engine.events().all().iter().filter(|event| event.reason == reason).collect();
+        assert_eq!((told.len(), told[0].count), (1, 1), "played again and not told again");
+        (told[0].first, told[0].message.as_str())
+    };
+    assert_eq!(told("Presented"), (after(1), "Presented challenge using DNS-01 challenge mechanism"));
+    let words = "Domain \"www.example.com\" verified with \"DNS-01\" validation";
+    assert_eq!(told("DomainVerified"), (after(61), words));
 }
 
 #[test]
