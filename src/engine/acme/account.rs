@@ -53,7 +53,7 @@ pub fn check<T: AnyIssuer>(turn: &mut Turn, issuer: &T, namespace: &str, spec: &
     if !warnings.is_empty() {
         return Some(Checked::failed("InvalidSolver", warnings.join("; ")));
     }
-    let mut status = issuer.status().acme.clone().unwrap_or_default();
+    let mut status = turn.cluster.find::<T>(turn.object())?.status().acme.clone().unwrap_or_default();
     let hash = key_hash(&key).unwrap_or_default();
     let client = Client::new(spec, &key).expect("the key is RSA");
     let uid = issuer.uid().unwrap_or_default().to_owned();
@@ -126,10 +126,11 @@ fn generate<T: AnyIssuer>(
     };
     turn.cluster.create(secret).map_err(|error| error.to_string())?;
     // A new key is another account. Written here, because the look goes on only when the server has answered.
-    let object = issuer.objref();
-    turn.cluster.modify::<T>(&object, |issuer| {
-        let uri = issuer.status_mut().acme.as_mut().map(|acme| std::mem::take(&mut acme.uri));
-        uri.is_some_and(|uri| !uri.is_empty())
+    turn.cluster.modify::<T>(&issuer.objref(), |issuer| {
+        let status = issuer.status_mut();
+        let is_told = status.acme.as_ref().is_some_and(|acme| acme.uri.is_empty());
+        status.acme.get_or_insert_default().uri.clear();
+        !is_told
     });
     Ok(key)
 }

@@ -139,7 +139,7 @@ pub struct AcmeDirectory {
 /// An account (§7.1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcmeAccount {
-    /// From the Location header; empty if there was none.
+    /// From the Location header; empty if there was none, as in the answers of Boulder and Pebble to `UpdateAccount`.
     pub url: String,
     pub contact: Vec<String>,
     /// Whether the account existed already (status 200 and not 201).

@@ -125,8 +125,9 @@ impl World {
             AcmeRequest::FindAccount => Ok(self.account(&key, true)),
             AcmeRequest::UpdateAccount { contact } => {
                 self.log.push("updateAccount");
-                self.accounts.insert(key.clone(), contact);
-                Ok(self.account(&key, true))
+                self.accounts.insert(key.clone(), contact.clone());
+                // As Pebble does, without a Location.
+                Ok(AcmeReply::Account(AcmeAccount { url: String::new(), contact, existed: true }))
             }
             AcmeRequest::NewOrder(new) => {
                 self.log.push("newOrder");
