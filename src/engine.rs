@@ -28,6 +28,7 @@ pub mod random;
 pub mod renewal;
 mod requests;
 pub mod shim;
+mod shims;
 pub mod solver;
 pub mod stage;
 mod turn;
@@ -70,6 +71,8 @@ pub struct Step {
     pub is_open: bool,
     /// What only services outside can say, as far as it was not said before.
     pub outside: Vec<Outside>,
+    /// Why something that an Ingress, Gateway or ListenerSet seems to ask for is not done.
+    pub refusals: Vec<shim::Refusal>,
 }
 
 /// cert-manager on an imagined cluster.
@@ -133,15 +136,16 @@ impl Engine {
             told: Vec::new(),
             outside: Vec::new(),
             is_open: false,
+            refusals: Vec::new(),
         };
         let looked = look(&mut turn);
-        let Turn { told, is_open, mut outside, .. } = turn;
+        let Turn { told, is_open, mut outside, refusals, .. } = turn;
         for event in self.calls.untold(&item, told) {
             self.events.tell(event);
         }
         if is_open {
             let changes = self.wake();
-            return Some(Step { at: now, item, changes, trouble: None, is_open, outside: Vec::new() });
+            return Some(Step { at: now, item, changes, trouble: None, is_open, outside: Vec::new(), refusals });
         }
         self.calls.finish(&item);
         if !outside.is_empty() {
@@ -160,7 +164,7 @@ impl Engine {
             }
         };
         let changes = self.wake();
-        Some(Step { at: now, item, changes, trouble, is_open, outside })
+        Some(Step { at: now, item, changes, trouble, is_open, outside, refusals })
     }
 
     /// The next question to the world that nobody has taken up, in the order in which they were put.
@@ -238,7 +242,9 @@ fn look(turn: &mut Turn) -> Looked {
         Controller::ClusterIssuers => issuers::setup::<ClusterIssuer>(turn),
         Controller::Orders => acme::orders(turn),
         Controller::Challenges => acme::challenges(turn),
-        Controller::IngressShim | Controller::GatewayShim => Ok(()),
+        Controller::IngressShim => shims::ingress(turn),
+        Controller::GatewayShim => shims::gateway(turn),
+        Controller::ListenerSetShim => shims::listener_set(turn),
     }
 }
 

@@ -12,8 +12,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 
 use super::random::Random;
 use crate::api::{
-    Certificate, CertificateRequest, Challenge, ClusterIssuer, Gateway, HttpRoute, Issuer, Object, Order, Secret,
-    annotation,
+    Certificate, CertificateRequest, Challenge, ClusterIssuer, Gateway, HttpRoute, Issuer, ListenerSet, Object, Order,
+    Secret, annotation,
 };
 use crate::objref::{Kind, ObjRef};
 use crate::pki::secret::SecretContents;
@@ -53,11 +53,12 @@ impl<T: Object> Shelf<T> {
     }
 
     /// The objects whose controlling owner has this UID, sorted by namespace and name.
-    pub fn owned_by<'s>(&'s self, uid: &'s str) -> impl Iterator<Item = &'s T> {
-        self.dependents(uid).filter(move |item| item.controller_uid() == Some(uid))
+    pub fn owned_by<'s>(&'s self, uid: &str) -> impl Iterator<Item = &'s T> + use<'s, T> {
+        let wanted = uid.to_owned();
+        self.dependents(uid).filter(move |item| item.controller_uid() == Some(wanted.as_str()))
     }
 
-    fn dependents(&self, uid: &str) -> impl Iterator<Item = &T> {
+    fn dependents<'s>(&'s self, uid: &str) -> impl Iterator<Item = &'s T> + use<'s, T> {
         self.by_owner.get(uid).into_iter().flatten().filter_map(|key| self.items.get(key))
     }
 
@@ -115,6 +116,8 @@ pub struct Change {
 pub struct Owner {
     pub kind: String,
     pub name: String,
+    /// Whether it is the one with `controller: true`.
+    pub is_controller: bool,
 }
 
 /// There is an object of that name.
@@ -143,6 +146,7 @@ pub struct Cluster {
     pub ingress_classes: Shelf<IngressClass>,
     pub http_routes: Shelf<HttpRoute>,
     pub gateways: Shelf<Gateway>,
+    pub listener_sets: Shelf<ListenerSet>,
     certificates_by_secret: HashMap<Key, BTreeSet<String>>,
     requests_by_key: HashMap<Key, BTreeSet<String>>,
     applied: HashMap<ObjRef, Applied>,
@@ -222,6 +226,7 @@ kept! {
     IngressClass => ingress_classes,
     HttpRoute => http_routes,
     Gateway => gateways,
+    ListenerSet => listener_sets,
 }
 
 impl Cluster {
@@ -242,6 +247,7 @@ impl Cluster {
             ingress_classes: Shelf::default(),
             http_routes: Shelf::default(),
             gateways: Shelf::default(),
+            listener_sets: Shelf::default(),
             certificates_by_secret: HashMap::new(),
             requests_by_key: HashMap::new(),
             applied: HashMap::new(),
@@ -438,7 +444,11 @@ fn has_generation(kind: Kind) -> bool {
 }
 
 fn owners<T: Object>(object: &T) -> Vec<Owner> {
-    let named = |owner: &OwnerReference| Owner { kind: owner.kind.clone(), name: owner.name.clone() };
+    let named = |owner: &OwnerReference| Owner {
+        kind: owner.kind.clone(),
+        name: owner.name.clone(),
+        is_controller: owner.controller == Some(true),
+    };
     object.meta().owner_references.iter().flatten().map(named).collect()
 }
 

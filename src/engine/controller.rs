@@ -27,13 +27,15 @@ pub enum Controller {
     ClusterIssuers,
     IngressShim,
     GatewayShim,
+    ListenerSetShim,
 }
 
 impl Controller {
     /// Every controller, in the order in which an issuance meets them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::IngressShim,
         Self::GatewayShim,
+        Self::ListenerSetShim,
         Self::Issuers,
         Self::ClusterIssuers,
         Self::Trigger,
@@ -73,6 +75,7 @@ impl Controller {
             Self::ClusterIssuers => "clusterissuers",
             Self::IngressShim => "ingress-shim",
             Self::GatewayShim => "gateway-shim",
+            Self::ListenerSetShim => "listenerset",
         }
     }
 
@@ -95,7 +98,8 @@ impl Controller {
             | Self::Issuers
             | Self::ClusterIssuers
             | Self::IngressShim
-            | Self::GatewayShim => (5, 5 * 60),
+            | Self::GatewayShim
+            | Self::ListenerSetShim => (5, 5 * 60),
         }
     }
 }
@@ -107,6 +111,13 @@ const SIGNERS: [Controller; 5] = [
     Controller::RequestsSelfSigned,
     Controller::RequestsVault,
     Controller::RequestsVenafi,
+];
+
+/// The kinds of objects that shims look at, and which shim.
+const SHIMS: [(Kind, Controller); 3] = [
+    (Kind::Ingress, Controller::IngressShim),
+    (Kind::Gateway, Controller::GatewayShim),
+    (Kind::ListenerSet, Controller::ListenerSetShim),
 ];
 
 /// Whom a change wakes, and at which object: what the controllers' informers are set up to do.
@@ -129,11 +140,11 @@ pub(super) fn woken(cluster: &Cluster, change: &Change) -> Vec<(Controller, ObjR
                 ],
                 object,
             );
-            for owner in owners(change, Kind::Ingress) {
-                wake(&[Controller::IngressShim], &owner);
-            }
-            for owner in owners(change, Kind::Gateway) {
-                wake(&[Controller::GatewayShim], &owner);
+            // The one that controls it, whatever else owns it.
+            for (kind, shim) in SHIMS {
+                for owner in controlling(change, kind) {
+                    wake(&[shim], &owner);
+                }
             }
         }
         Kind::CertificateRequest => {
@@ -179,14 +190,21 @@ pub(super) fn woken(cluster: &Cluster, change: &Change) -> Vec<(Controller, ObjR
             }
         }
         Kind::Ingress => wake(&[Controller::IngressShim], object),
-        Kind::Gateway => wake(&[Controller::GatewayShim], object),
+        Kind::Gateway => {
+            wake(&[Controller::GatewayShim], object);
+            for set in cluster.listener_sets.iter().filter(|set| {
+                set.spec.parent_ref.name == object.name && set.parent_namespace() == object.namespace.as_deref()
+            }) {
+                wake(&[Controller::ListenerSetShim], &set.objref());
+            }
+        }
+        Kind::ListenerSet => wake(&[Controller::ListenerSetShim], object),
         // Solver objects wake nobody: the controller of Challenges comes by them when it looks again.
         Kind::Pod
         | Kind::Service
         | Kind::HttpRoute
         | Kind::Event
         | Kind::IngressClass
-        | Kind::ListenerSet
         | Kind::Deployment
         | Kind::Lease
         | Kind::EndpointSlice => {}
@@ -226,6 +244,14 @@ fn secret(cluster: &Cluster, change: &Change, wake: &mut impl FnMut(&[Controller
     for request in cluster.requests_for_key(namespace, &object.name) {
         wake(&[Controller::RequestsSelfSigned], &request.objref());
     }
+}
+
+/// The controlling owner, if it is of a kind.
+fn controlling(change: &Change, kind: Kind) -> impl Iterator<Item = ObjRef> {
+    let is_controller = move |owner: &ObjRef| {
+        change.owners.iter().any(|one| one.is_controller && one.kind == kind.word() && one.name == owner.name)
+    };
+    owners(change, kind).filter(is_controller)
 }
 
 /// The owners of a kind that a changed object names.

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::backoff::BackOff;
 use super::controller::Controller;
+use super::shim::ShimFlags;
 use crate::api::CertificateRequestSpec;
 
 /// Flags of cert-manager's controller program (`pkg/apis/config/controller`), as far as they change what it makes.
@@ -46,6 +47,8 @@ pub struct Flags {
     pub http01_solver_extra_labels: BTreeMap<String, String>,
     /// Gate `ACMEHTTP01IngressPathTypeExact`, which is on.
     pub http01_ingress_path_type_exact: bool,
+    /// Those of the shims.
+    pub shim: ShimFlags,
 }
 
 /// What the Pod of an HTTP-01 solver asks for, as Kubernetes writes quantities.
@@ -88,6 +91,7 @@ impl Default for Flags {
             http01_solver_runtime_class_name: String::new(),
             http01_solver_extra_labels: BTreeMap::new(),
             http01_ingress_path_type_exact: true,
+            shim: ShimFlags::default(),
         }
     }
 }

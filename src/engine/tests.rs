@@ -2,15 +2,18 @@
 
 mod companions;
 mod outside;
+mod shims;
 mod windows;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::cluster::Verb;
+use k8s_openapi::api::networking::v1::Ingress;
+
+use super::cluster::{Kept, Verb};
 use super::*;
 use crate::api::{
-    Certificate, CertificateConditionType, CertificateRequest, ConditionStatus, Object, RequestConditionType,
-    RequestReason, Secret,
+    Certificate, CertificateConditionType, CertificateRequest, ConditionStatus, Gateway, ListenerSet, Object,
+    RequestConditionType, RequestReason, Secret,
 };
 use crate::objref::{Kind, ObjRef};
 use crate::x509::Bundle;
@@ -29,13 +32,19 @@ fn seeded(seed: u64, yaml: &str) -> Engine {
 }
 
 fn put(mut engine: Engine, yaml: &str) -> Engine {
+    fn adopt<T: Kept + serde::de::DeserializeOwned>(engine: &mut Engine, document: serde_json::Value) {
+        engine.cluster().adopt::<T>(serde_json::from_value(document).unwrap());
+    }
     let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(yaml).unwrap();
     for document in documents {
         let kind = document["kind"].as_str().unwrap().to_owned();
         match kind.as_str() {
-            "Issuer" => drop(engine.cluster().adopt::<Issuer>(serde_json::from_value(document).unwrap())),
-            "ClusterIssuer" => drop(engine.cluster().adopt::<ClusterIssuer>(serde_json::from_value(document).unwrap())),
-            "Certificate" => drop(engine.cluster().adopt::<Certificate>(serde_json::from_value(document).unwrap())),
+            "Issuer" => adopt::<Issuer>(&mut engine, document),
+            "ClusterIssuer" => adopt::<ClusterIssuer>(&mut engine, document),
+            "Certificate" => adopt::<Certificate>(&mut engine, document),
+            "Ingress" => adopt::<Ingress>(&mut engine, document),
+            "Gateway" => adopt::<Gateway>(&mut engine, document),
+            "ListenerSet" => adopt::<ListenerSet>(&mut engine, document),
             other => panic!("{other}"),
         }
     }

@@ -11,6 +11,7 @@ use super::flags::Flags;
 use super::outside::Outside;
 use super::question::{Answer, Question};
 use super::queue::{Item, Queue};
+use super::shim::Refusal;
 use crate::api::Object;
 use crate::objref::ObjRef;
 
@@ -44,6 +45,8 @@ pub struct Turn<'e> {
     pub(super) told: Vec<Told>,
     /// Whether the look has stopped at a question or a pause.
     pub(super) is_open: bool,
+    /// What a shim does not do, and why.
+    pub(super) refusals: Vec<Refusal>,
 }
 
 impl Turn<'_> {

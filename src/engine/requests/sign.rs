@@ -165,7 +165,8 @@ fn look(turn: &mut Turn, signer: Controller, request: &CertificateRequest) -> Ou
         | Controller::Issuers
         | Controller::ClusterIssuers
         | Controller::IngressShim
-        | Controller::GatewayShim => Outcome::Nothing,
+        | Controller::GatewayShim
+        | Controller::ListenerSetShim => Outcome::Nothing,
     };
     checked(outcome, signer)
 }
