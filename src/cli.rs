@@ -43,6 +43,8 @@ pub enum Command {
     Diagnose(DiagnoseArgs),
     /// Explain a finding, or list all of them
     Explain(ExplainArgs),
+    /// Play what cert-manager would do with manifests, offline
+    DryRun(Box<DryRunArgs>),
     /// Start the renewal of certificates
     Renew(Box<RenewArgs>),
     /// Say when each certificate renews, by day, and which end before
@@ -307,4 +309,64 @@ pub struct VersionArgs {
     /// Only this program's version; asks no server
     #[arg(long)]
     pub client: bool,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each switch of the command line")]
+pub struct DryRunArgs {
+    /// Manifests as they would be applied: file, folder or - (repeatable)
+    #[arg(short = 'f', long = "filename", value_name = "PATH")]
+    pub filename: Vec<String>,
+
+    /// Read the folders in the folders of -f too
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+
+    /// A kustomization, built by kubectl or kustomize
+    #[arg(short = 'k', long, value_name = "FOLDER")]
+    pub kustomize: Option<String>,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
+
+    /// What the cluster holds exists already; it is read and never changed
+    #[arg(long, conflicts_with = "from")]
+    pub live: bool,
+
+    /// With --live: all namespaces
+    #[arg(short = 'A', long, requires = "live")]
+    pub all_namespaces: bool,
+
+    /// What the world around the cluster answers
+    #[arg(long, value_name = "FILE")]
+    pub world: Option<String>,
+
+    /// How much time to play, such as 36h or 70d; less if nothing more will happen
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub until: String,
+
+    /// Names and numbers that are random follow from it
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Show what the manifests change of what exists, and which certificates are issued anew because of it
+    #[arg(long)]
+    pub diff: bool,
+
+    /// Show private keys in the objects of -o yaml and -o json
+    #[arg(long)]
+    pub show_private_key: bool,
+
+    /// Output form
+    #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: DryRunOutput,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DryRunOutput {
+    #[default]
+    Text,
+    Yaml,
+    Json,
+    Trace,
 }

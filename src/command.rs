@@ -5,6 +5,7 @@
 pub mod budget;
 mod choose;
 pub mod diagnose;
+pub mod dry_run;
 pub mod explain;
 mod failure;
 mod fleet;
@@ -88,6 +89,7 @@ pub fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Some(Command::Status(args)) => status::run(&args, context),
         Some(Command::Renew(args)) => renew::run(&args, context),
         Some(Command::Diagnose(args)) => diagnose::run(&args, context),
+        Some(Command::DryRun(args)) => dry_run::run(&args, context),
         Some(Command::Explain(args)) => explain::run(&args, context),
         Some(Command::Forecast(args)) => forecast::run(&args, context),
         Some(Command::Budget(args)) => budget::run(&args, context),

@@ -110,6 +110,11 @@ impl Engine {
         &mut self.cluster
     }
 
+    /// The objects.
+    pub const fn objects(&self) -> &Cluster {
+        &self.cluster
+    }
+
     /// The Events so far.
     pub fn events(&self) -> &Events {
         &self.events

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod connect;
+pub mod dryrun;
 pub mod duration;
 pub mod engine;
 pub mod env;

@@ -4,6 +4,8 @@
 //! the terminal; only this module knows colours and tables.
 
 pub mod budget;
+pub mod changes;
+pub mod dry_run;
 pub mod escape;
 pub mod failure;
 pub mod forecast;

@@ -5,4 +5,5 @@
 pub mod cluster;
 pub mod decode;
 pub mod files;
+pub mod kustomize;
 pub mod manifests;

@@ -77,7 +77,7 @@ fn note_empty(looked: &Looked, asked: &Targets, context: &mut Context) {
 
 /// Every root of the namespace or source: Certificates, issuers, and requests, Orders and Challenges with nothing above
 /// them. Where no namespace is chosen also what is of no namespace, and cert-manager's own Deployments.
-fn roots(looked: &Looked) -> Vec<ObjRef> {
+pub(super) fn roots(looked: &Looked) -> Vec<ObjRef> {
     let inventory = &looked.inventory;
     let everywhere = looked.namespace.is_none();
     let here = |object: &ObjRef| everywhere || object.namespace == looked.namespace;

@@ -5,7 +5,9 @@ use std::io;
 use super::Exit;
 use crate::cli::target::TargetError;
 use crate::connect::{ConnectError, RequestError};
+use crate::dryrun::world::WorldFault;
 use crate::source::files::FilesError;
+use crate::source::kustomize::KustomizeError;
 
 /// Every error that ends a run. Findings are no errors.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,10 @@ pub enum Failure {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Request(#[from] RequestError),
+    #[error(transparent)]
+    World(#[from] WorldFault),
+    #[error(transparent)]
+    Kustomize(#[from] KustomizeError),
     #[error("{message}")]
     Usage { message: String },
     #[error("there is no rule {id:?}{near}")]
@@ -40,6 +46,8 @@ impl Failure {
             Self::Request(error) => error.hint(),
             Self::Target(_)
             | Self::Files(_)
+            | Self::World(_)
+            | Self::Kustomize(_)
             | Self::Usage { .. }
             | Self::UnknownRule { .. }
             | Self::Output(_)
@@ -56,6 +64,8 @@ impl Failure {
             Self::Interrupted => Exit::Interrupted,
             Self::Target(_)
             | Self::Files(_)
+            | Self::World(_)
+            | Self::Kustomize(_)
             | Self::Connect(_)
             | Self::Request(_)
             | Self::Usage { .. }

@@ -16,7 +16,7 @@ use super::{Context, Failure};
 use crate::cli::SourceArgs;
 use crate::cli::target::Named;
 use crate::connect::{self, Session, Stdin};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Objects};
 use crate::objref::{Kind, ObjRef};
 use crate::report::SourceLine;
 use crate::source::cluster::{Breadth, Gather, Reach, others_than};
@@ -48,13 +48,26 @@ pub fn look(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
     if wanted.source.from.is_empty() { live(wanted, context) } else { saved(wanted, context) }
 }
 
-fn saved(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
-    let loaded = files::load(&wanted.source.from, context.stdin, files::Limits::default())?;
+/// Saved objects, not indexed yet.
+pub struct Saved {
+    pub objects: Objects,
+    pub line: SourceLine,
+    pub now: Timestamp,
+}
+
+/// Reads `--from`.
+pub fn saved_objects(source: &SourceArgs, context: &mut Context) -> Result<Saved, Failure> {
+    let loaded = files::load(&source.from, context.stdin, files::Limits::default())?;
     // A bundle that says when it was saved is judged as of then.
     let now = context.now.or(loaded.recorded).unwrap_or_else(|| context.now());
+    Ok(Saved { objects: loaded.objects, line: SourceLine::Files { paths: source.from.clone() }, now })
+}
+
+fn saved(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
+    let Saved { objects, line, now } = saved_objects(wanted.source, context)?;
     Ok(Looked {
-        inventory: ManuallyDrop::new(Inventory::new(loaded.objects)),
-        line: SourceLine::Files { paths: wanted.source.from.clone() },
+        inventory: ManuallyDrop::new(Inventory::new(objects)),
+        line,
         now,
         namespace: context.flags.namespace.clone().filter(|_| !wanted.all_namespaces),
         others: Vec::new(),

@@ -11,7 +11,7 @@ pub mod v1;
 use std::io;
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use super::escape;
 
@@ -25,11 +25,20 @@ pub fn text<T: Serialize>(value: &T) -> String {
     String::from_utf8(bytes).expect("serde_json writes UTF-8")
 }
 
+/// One line of compact JSON.
+pub fn line<T: Serialize>(value: &T) -> String {
+    let mut bytes = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut bytes, Escaping(CompactFormatter));
+    value.serialize(&mut serializer).expect("our documents are JSON");
+    bytes.push(b'\n');
+    String::from_utf8(bytes).expect("serde_json writes UTF-8")
+}
+
 /// The layout of the inner formatter, with DEL, the controls above it and invisible characters escaped. (`serde_json`
 /// itself escapes what RFC 8259 §7 demands: the controls below the space.)
-struct Escaping<'i>(PrettyFormatter<'i>);
+struct Escaping<F>(F);
 
-impl Formatter for Escaping<'_> {
+impl<F: Formatter> Formatter for Escaping<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
         while let Some((at, hostile)) = rest.char_indices().find(|(_, c)| escape::is_hostile(*c)) {

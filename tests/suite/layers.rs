@@ -28,6 +28,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("inventory", &["api"]),
     ("pki", &["api"]),
+    // A driver of the engine: a simulated world on a virtual clock.
+    ("dryrun", &["engine", "inventory", "api", "pki"]),
     ("chain", &["inventory", "api", "engine", "pki"]),
     // Objects on their way through the engine's front door.
     ("manifest", &["inventory", "api", "engine"]),
@@ -39,6 +41,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("forecast", &["planned", "report::row", "facts", "chain", "inventory", "api", "engine", "pki"]),
     ("budget", &["forecast", "planned", "chain", "inventory", "api"]),
     ("render", &["render::style", "budget", "forecast", "planned", "report", "rule", "finding", "chain", "engine"]),
+    ("render::dry_run", &["render", "dryrun", "manifest", "report", "engine"]),
+    ("render::changes", &["render", "dryrun"]),
     ("render::style", &["env"]),
     // The edges.
     ("connect", &["env"]),
@@ -57,6 +61,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "source",
             "change",
             "connect",
+            "dryrun",
             "render",
             "budget",
             "forecast",

@@ -17,6 +17,7 @@ mod coverage;
 mod dependencies;
 #[path = "../differential/mod.rs"]
 mod differential;
+mod dry_run;
 mod fixes;
 mod forecasts;
 mod issuance;

@@ -35,6 +35,8 @@ fn presented_for(flags: &Flags, challenge: Challenge, times: usize) -> (Cluster,
         calls: &mut Calls::default(),
         told: Vec::new(),
         is_open: false,
+        outside: Vec::new(),
+        refusals: Vec::new(),
     };
     let mut last = Ok(());
     for _ in 0..times {

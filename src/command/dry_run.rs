@@ -1,0 +1,315 @@
+//! `dry-run`: plays the issuance in process and shows what would happen and how it would end.
+
+mod existing;
+mod read;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
+
+use jiff::Timestamp;
+
+use super::diagnose::roots;
+use super::source::Looked;
+use super::{Context, Exit, Failure};
+use crate::api::{
+    Certificate, CertificateConditionType, ClusterIssuer, Issuer, IssuerSpec, Object, RequestConditionType,
+};
+use crate::chain::Chain;
+use crate::cli::{DryRunArgs, DryRunOutput};
+use crate::dryrun::listing::{self, Keys};
+use crate::dryrun::outside::Outside;
+use crate::dryrun::timeline::{Recorder, Timeline};
+use crate::dryrun::trace::Tracer;
+use crate::dryrun::{Ended, Limits, Over, diff, objects, play};
+use crate::engine::Engine;
+use crate::engine::cluster::Cluster;
+use crate::engine::controller::Controller;
+use crate::engine::shim::{Refusal, Skip};
+use crate::facts::Facts;
+use crate::inventory::{Inventory, Objects};
+use crate::manifest::Note;
+use crate::objref::{Kind, ObjRef};
+use crate::render::dry_run::{self, Fate, Outcome, Shown};
+use crate::render::{changes, json, yaml};
+use crate::report::tree::{Requests, Tree};
+use crate::report::{Report, SourceLine, TargetReport, Verdict};
+use crate::rule::Severity;
+use existing::Existing;
+use read::Input;
+
+/// Looks of controllers, whatever there is, and for each object more.
+const STEPS: usize = 1_000_000;
+const STEPS_EACH: usize = 1_000;
+
+pub fn run(args: &DryRunArgs, context: &mut Context) -> Result<Exit, Failure> {
+    let input = read::read(args, context)?;
+    for object in diff::without_secret(&input.existing.objects) {
+        context.note(&format!("Not seen: the Secret of {object}; it is played as if it were gone"));
+    }
+    let without = if args.diff { Some(ran(set_up(input.without_manifests(), args), args)?) } else { None };
+    let Ran { engine, stage, limits, timeline, over, trace } = ran(set_up(input, args), args)?;
+    let Stage { start, rest, line, notes, applied, written } = stage;
+    let end = End { engine: &engine, over, start, limits, timeline: &timeline, applied: &applied };
+    let (shown, exit) = end.judge(&rest, line, &notes);
+    let keys = if args.show_private_key { Keys::Shown } else { Keys::Hidden };
+    let text = if let Some(without) = &without {
+        let before = diff::Side { cluster: without.engine.objects(), timeline: &without.timeline };
+        let diff = diff::of(&before, &diff::Side { cluster: engine.objects(), timeline: &timeline }, &written);
+        match args.output {
+            DryRunOutput::Text | DryRunOutput::Trace => changes::text(&diff, &shown, &context.style),
+            DryRunOutput::Yaml => yaml::text(&changes::Changes::of(&diff, start)),
+            DryRunOutput::Json => json::text(&changes::Changes::of(&diff, start)),
+        }
+    } else {
+        match args.output {
+            DryRunOutput::Text => dry_run::text(&shown, &context.style),
+            DryRunOutput::Yaml => yaml::text(&listing::list(engine.objects(), keys)),
+            DryRunOutput::Json => json::text(&listing::list(engine.objects(), keys)),
+            DryRunOutput::Trace => trace,
+        }
+    };
+    context.write(&text)?;
+    if args.output != DryRunOutput::Text {
+        for note in dry_run::notes(&shown) {
+            context.note(&note);
+        }
+    }
+    Ok(exit)
+}
+
+/// A run that is over.
+struct Ran {
+    engine: Engine,
+    /// The rest of what it began with.
+    stage: Stage,
+    limits: Limits,
+    timeline: Timeline,
+    over: Over,
+    trace: String,
+}
+
+fn ran(set_up: SetUp, args: &DryRunArgs) -> Result<Ran, Failure> {
+    let SetUp { mut engine, mut outside, stage } = set_up;
+    let start = stage.start;
+    let limits = Limits { until: args_until(args, start)?, steps: steps(engine.objects()) };
+    let mut recorder = Recorder::begin(engine.objects());
+    let mut tracer = Tracer::default();
+    let mut trace = String::new();
+    let over = play(&mut engine, &mut outside, start, limits, &mut |moment, engine| {
+        recorder.see(moment, engine);
+        if args.output == DryRunOutput::Trace {
+            trace.push_str(&json::line(&tracer.line(moment, engine)));
+        }
+    });
+    Ok(Ran { engine, stage, limits, timeline: recorder.finish(), over, trace })
+}
+
+/// Everything in its place before the first step.
+struct SetUp {
+    engine: Engine,
+    outside: Outside,
+    stage: Stage,
+}
+
+/// What a run begins with, and what is not played.
+struct Stage {
+    start: Timestamp,
+    /// What the cluster does not keep.
+    rest: Objects,
+    line: SourceLine,
+    notes: Vec<Note>,
+    applied: BTreeSet<ObjRef>,
+    /// The objects of the manifests as they were written.
+    written: BTreeMap<ObjRef, diff::Leaves>,
+}
+
+fn set_up(input: Input, args: &DryRunArgs) -> SetUp {
+    let Input { world, existing: Existing { objects: mut rest, line, now: start }, mut let_in } = input;
+    let mut flags = world.controller.flags();
+    if world.approval.is_some() {
+        flags.disabled.insert(Controller::Approver);
+    }
+    let mut engine = Engine::new(start, args.seed, flags);
+    objects::put(engine.cluster(), &mut rest);
+    let applied: BTreeSet<ObjRef> = objects::apply(engine.cluster(), &mut let_in.objects).into_iter().collect();
+    let mut written = diff::flat(engine.objects());
+    written.retain(|object, _| applied.contains(object));
+    rest.external_issuers.append(&mut let_in.objects.external_issuers);
+    rest.deployments.append(&mut let_in.objects.deployments);
+    objects::add_classes(engine.cluster(), &mut rest, &world);
+    let outside = Outside::new(world, start, args.seed);
+    let stage = Stage { start, rest, line, notes: let_in.notes, applied, written };
+    SetUp { engine, outside, stage }
+}
+
+fn steps(cluster: &Cluster) -> usize {
+    STEPS.saturating_add(objects::all(cluster).len().saturating_mul(STEPS_EACH))
+}
+
+/// The last moment to play.
+fn args_until(args: &DryRunArgs, start: Timestamp) -> Result<Timestamp, Failure> {
+    let usage = |why: &str| Failure::Usage { message: format!("invalid --until {:?}: {why}", args.until) };
+    let length = args.until.parse::<crate::dryrun::world::Span>().map_err(|why| usage(&why))?.0;
+    if length.is_zero() {
+        return Err(usage("nothing would be played"));
+    }
+    start.checked_add(length).map_err(|_| usage("it reaches beyond the last time there is"))
+}
+
+/// How a run ended.
+struct End<'e> {
+    engine: &'e Engine,
+    over: Over,
+    start: Timestamp,
+    limits: Limits,
+    timeline: &'e Timeline,
+    applied: &'e BTreeSet<ObjRef>,
+}
+
+impl<'e> End<'e> {
+    /// The rules on the end state, and what becomes of each Certificate.
+    fn judge(&self, rest: &Objects, line: SourceLine, notes: &'e [Note]) -> (Shown<'e>, Exit) {
+        let cluster = self.engine.objects();
+        let is_settled = cluster.certificates.iter().all(|certificate| {
+            certificate.is(CertificateConditionType::Ready) || unplayed(cluster, certificate).is_some()
+        });
+        // What waits for something has waited for it until the end. Where the play stops, nothing waits.
+        let now = if is_settled { self.over.last } else { self.limits.until };
+        let inventory = Inventory::new(objects::out(self.engine, rest));
+        let looked = Looked {
+            inventory: ManuallyDrop::new(inventory),
+            line: line.clone(),
+            now,
+            namespace: None,
+            others: Vec::new(),
+        };
+        let subjects = roots(&looked);
+        let judge = |subject: &ObjRef| {
+            TargetReport::judge(&Facts::new(&looked.inventory, Chain::of(&looked.inventory, subject), now))
+        };
+        let report = Report::new(now, line, &looked.inventory, subjects.iter().map(judge).collect());
+        let fates: Vec<_> = cluster.certificates.iter().map(|certificate| self.fate(certificate, &report)).collect();
+        let trees = fates
+            .iter()
+            .map(|fate| {
+                let chain = Chain::of(&looked.inventory, &fate.certificate);
+                Tree::of(&Facts::new(&looked.inventory, chain, now), Requests::CurrentAndNext)
+            })
+            .collect();
+        let refusals: Vec<_> =
+            self.timeline.refusals.iter().filter(|(object, refusal)| self.matters(object, refusal)).collect();
+        let exit = self.exit(&fates, &report, notes, !refusals.is_empty());
+        let shown = Shown {
+            start: self.start,
+            over: self.over,
+            until: self.limits.until,
+            timeline: self.timeline,
+            fates,
+            report,
+            trees,
+            notes,
+            refusals,
+        };
+        (shown, exit)
+    }
+
+    fn exit(&self, fates: &[Fate], report: &Report, notes: &[Note], is_refused: bool) -> Exit {
+        let is_bad = fates.iter().any(|fate| matches!(fate.outcome, Outcome::NotReady | Outcome::NotRenewed))
+            || report
+                .targets
+                .iter()
+                .any(|target| target.verdict == Verdict::Failing && target.worst() == Some(Severity::Error))
+            || notes.iter().any(|note| note.said.is_refusal())
+            || is_refused;
+        let is_open = self.over.ended == Ended::TooManySteps
+            || fates.iter().any(|fate| matches!(fate.outcome, Outcome::Unknown(_)));
+        match (is_bad, is_open) {
+            (true, _) => Exit::Bad,
+            (false, true) => Exit::Trouble,
+            (false, false) => Exit::Good,
+        }
+    }
+
+    fn fate(&self, certificate: &Certificate, report: &Report) -> Fate {
+        let object = certificate.objref();
+        let target = report.targets.iter().find(|target| target.object == object);
+        let is_ready = certificate.is(CertificateConditionType::Ready);
+        let has_failed =
+            target.is_some_and(|target| target.stage.as_ref().is_some_and(crate::engine::Stage::is_failed));
+        let is_issuing = certificate.is(CertificateConditionType::Issuing);
+        let outcome = if !is_ready || is_issuing {
+            match unplayed(self.engine.objects(), certificate) {
+                Some(why) => Outcome::Unknown(why),
+                None if is_ready => Outcome::NotRenewed,
+                None => Outcome::NotReady,
+            }
+        } else if has_failed {
+            Outcome::NotRenewed
+        } else {
+            Outcome::Ready
+        };
+        let finding = target.and_then(|target| target.findings.first());
+        let rule = finding.filter(|finding| finding.rule.severity != Severity::Info).map(|finding| finding.rule.id);
+        Fate { certificate: object, outcome, rule }
+    }
+
+    /// Whether a Certificate is missing that somebody asked for.
+    fn matters(&self, object: &ObjRef, refusal: &Refusal) -> bool {
+        if !self.applied.contains(object) {
+            return false;
+        }
+        match refusal {
+            Refusal::Issuer(_)
+            | Refusal::SecretNames(_)
+            | Refusal::Block { .. }
+            | Refusal::Listener { skip: Skip::Faults(_), .. }
+            | Refusal::Annotation(_)
+            | Refusal::NoOwner { .. }
+            | Refusal::OtherOwner { .. }
+            | Refusal::NoParent { .. } => true,
+            Refusal::NotWatched(_) => asks(self.engine.objects(), object),
+            Refusal::NoTrigger { .. }
+            | Refusal::BeingDeleted
+            | Refusal::NothingAsked
+            | Refusal::Overlooked { .. }
+            | Refusal::Listener { skip: Skip::Protocol(_) | Skip::Passthrough | Skip::Ignored, .. } => false,
+        }
+    }
+}
+
+/// Whether a Gateway or ListenerSet has an annotation for cert-manager.
+fn asks(cluster: &Cluster, object: &ObjRef) -> bool {
+    let has = |meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| {
+        meta.annotations.iter().flatten().any(|(key, _)| key.starts_with("cert-manager.io/"))
+    };
+    let gateway = cluster.find::<crate::api::Gateway>(object).is_some_and(|gateway| has(&gateway.metadata));
+    gateway || cluster.find::<crate::api::ListenerSet>(object).is_some_and(|set| has(&set.metadata))
+}
+
+/// Why only somebody else can tell what becomes of a Certificate's request. One that nobody has approved does not get
+/// that far.
+fn unplayed(cluster: &Cluster, certificate: &Certificate) -> Option<String> {
+    let reference = &certificate.spec.issuer_ref;
+    let mut requests = certificate.uid().into_iter().flat_map(|uid| cluster.requests.owned_by(uid));
+    if !requests.any(|request| request.is(RequestConditionType::Approved)) {
+        return None;
+    }
+    if reference.is_external() {
+        let group = reference.group_or_default();
+        return Some(format!(
+            "only the controller of {} {} ({group}) can tell what becomes of the request",
+            reference.kind_or_default(),
+            reference.name
+        ));
+    }
+    let namespace = certificate.namespace();
+    let spec: &IssuerSpec = if reference.own_kind()? == Kind::ClusterIssuer {
+        &cluster.get::<ClusterIssuer>(None, &reference.name)?.spec
+    } else {
+        &cluster.get::<Issuer>(namespace, &reference.name)?.spec
+    };
+    if spec.vault.is_some() {
+        return Some("only Vault itself can tell what becomes of the request".to_owned());
+    }
+    spec.venafi.as_ref().map(|_| "only Venafi itself can tell what becomes of the request".to_owned())
+}
