@@ -20,6 +20,8 @@ mod registry;
 mod request;
 mod scheduling;
 mod secret;
+#[cfg(test)]
+mod signals;
 mod signer;
 
 use crate::facts::Facts;

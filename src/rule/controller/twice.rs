@@ -2,13 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::asked;
+use k8s_openapi::api::coordination::v1::Lease;
+
+use super::{as_of, asked, renewed};
 use crate::api::Object;
 use crate::chain::Tie;
 use crate::facts::{Component, Facts, Workload};
-use crate::finding::{Fix, Witness};
+use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
+
+/// A Lease that was renewed so lately is held.
+const LEASE_SECONDS: i64 = 300;
+
+const WHY: &str = "Each elects its own leader, so both work on every certificate: requests come twice, updates collide, and one \
+                   removes the solver of the other.";
 
 pub static TWO_CERT_MANAGERS: Rule = Rule {
     id: "two-cert-managers",
@@ -20,7 +28,7 @@ pub static TWO_CERT_MANAGERS: Rule = Rule {
     since: "0.1.0",
     summary: "two cert-manager controllers work on the same objects",
     doc: include_str!("../../../docs/rules/two-cert-managers.md"),
-    needs: &[Kind::Deployment],
+    needs: &[Kind::Deployment, Kind::Lease],
     explains: &[],
     judge: two_cert_managers,
 };
@@ -45,17 +53,13 @@ fn two_cert_managers(facts: &Facts) -> Judgement {
             })
             .map(|second| (*first, *second))
     });
-    let Some((first, second)) = pair else { return Ok(vec![]) };
+    let Some((first, second)) = pair else { return Ok(by_leases(facts, doubled).into_iter().collect()) };
     let (one, two) = (first.deployment.objref(), second.deployment.objref());
     Ok(vec![
         TWO_CERT_MANAGERS
             .on(two.clone())
             .says(format!("two cert-manager controllers are at work: {one} and {two}"))
-            .because(
-                "Each elects its own leader, so both work on every certificate: requests come twice, updates \
-                 collide, and one \
-                 removes the solver of the other.",
-            )
+            .because(WHY)
             .evidence(
                 Witness::Spec(Kind::Deployment, "template"),
                 format!("--leader-election-namespace is {} and {}", leads(first), leads(second)),
@@ -77,6 +81,38 @@ fn two_cert_managers(facts: &Facts) -> Judgement {
                 format!("kubectl scale deployment {}{} --replicas=0", two.name, two.namespace_flag()),
             )),
     ])
+}
+
+/// Two leaders of late, by their Leases in two namespaces, where the Deployments do not show both controllers.
+fn by_leases(facts: &Facts, doubled: Option<i64>) -> Option<Finding> {
+    let leases = facts.inventory.leases.named("cert-manager-controller");
+    let alive: Vec<&Lease> = leases
+        .filter(|lease| {
+            renewed(lease).is_some_and(|at| as_of(facts, lease).duration_since(at).as_secs().abs() < LEASE_SECONDS)
+        })
+        .collect();
+    let holder = |lease: &Lease| lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone()).unwrap_or_default();
+    let [first, .., second] = alive.as_slice() else { return None };
+    if holder(first) == holder(second) {
+        return None;
+    }
+    let (one, two) = (first.objref(), second.objref());
+    Some(
+        TWO_CERT_MANAGERS
+            .on(two.clone())
+            .says(format!("two cert-manager controllers are at work: {one} and {two} are both held"))
+            .because(WHY)
+            .evidence(Witness::Spec(Kind::Lease, "holderIdentity"), format!("{} and {}", holder(first), holder(second)))
+            .evidence(
+                Witness::Computed,
+                doubled.map(|revision| format!("revision {revision} has two requests")).unwrap_or_default(),
+            )
+            .fix(Fix::command("see which release each belongs to", "helm list -A | grep cert-manager"))
+            .fix(Fix::command(
+                "find both, then stop the one that is not wanted",
+                "kubectl get deployments -A -l app.kubernetes.io/component=controller",
+            )),
+    )
 }
 
 /// A revision that two requests of the same Certificate claim.
