@@ -2,6 +2,7 @@
 //!
 //! Here is what these rules and those about Secrets read alike; the rules are in the files below.
 
+pub(super) mod authority;
 pub(super) mod csr;
 pub(super) mod key;
 pub(super) mod keystore;

@@ -2,7 +2,7 @@
 //!
 //! The list, `explain`, the docs' index, completion and JSON all read this one.
 
-use super::certificate::{csr, key, keystore, lifetime, names, pace, renewal, sharing};
+use super::certificate::{authority, csr, key, keystore, lifetime, names, pace, renewal, sharing};
 use super::controller::{call, clock, down, managed, release, twice, webhook};
 use super::issuer::{
     account, binding, ca, credentials, key as account_key, reference, self_signed, shape, staging, status, vault,
@@ -147,6 +147,10 @@ pub static REGISTRY: &[&Rule] = &[
     &names::HOST_NOT_IN_CERTIFICATE,
     &pace::REISSUED_CONSTANTLY,
     &sharing::DUPLICATE_CERTIFICATE_IN_MANY_NAMESPACES,
+    &authority::CA_ENDS_FIRST,
+    &authority::CA_ROTATED,
+    &authority::EMPTY_DN,
+    &authority::USED_FOR_LEAVES,
     &lifetime::DURATION_IGNORED_BY_ACME,
     &key::ROTATION_POLICY_SURPRISE,
     &progress::CERTIFICATE_EXPIRED,

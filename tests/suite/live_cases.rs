@@ -24,6 +24,8 @@ const TAKES_MORE: &[(&str, &str)] = &[
     ("duplicate-certificate-in-many-namespaces", "duplicate-certificate-in-many-namespaces"),
     ("chain-incomplete-or-ca-crt-misused", "chain-incomplete-or-ca-crt-misused"),
     ("consumer-did-not-reload", "consumer-did-not-reload"),
+    // The Secret of the CA is read only where an issuance stands at its issuer.
+    ("ca-rotated-leaves-old", "ca-rotated-leaves-old"),
     // The Certificate at fault is another one, and CustomResourceDefinitions are not asked for.
     ("upgrade-121-renewal-disabled-panic", "upgrade-121-renewal-disabled-panic"),
     ("cert-manager-too-old-by-its-crds", "cert-manager-too-old"),

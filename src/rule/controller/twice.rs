@@ -88,7 +88,7 @@ fn by_leases(facts: &Facts, doubled: Option<i64>) -> Option<Finding> {
     let leases = facts.inventory.leases.named("cert-manager-controller");
     let alive: Vec<&Lease> = leases
         .filter(|lease| {
-            renewed(lease).is_some_and(|at| as_of(facts, lease).duration_since(at).as_secs().abs() < LEASE_SECONDS)
+            renewed(lease).is_some_and(|at| as_of(facts, lease).duration_since(at).as_secs() < LEASE_SECONDS)
         })
         .collect();
     let holder = |lease: &Lease| lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone()).unwrap_or_default();
@@ -124,7 +124,7 @@ fn doubled_revision(facts: &Facts) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::specimen::deployment;
+    use super::super::specimen::{deployment, lease};
     use crate::facts::specimen::Specimen;
     use crate::objref::Kind;
 
@@ -163,5 +163,15 @@ mod tests {
             objects.requests.push(request);
         });
         assert!(twice.ids().contains(&"two-cert-managers"), "{:?}", twice.ids());
+    }
+    #[test]
+    fn two_leases_that_are_held_tell_of_it_too() {
+        let with = |second: &str, holder: &str| {
+            let first = lease("cert-manager-controller", "kube-system", "2026-11-22T06:39:30.000000Z");
+            let second = lease("cert-manager-controller", "legacy", second).replace("pod-external", holder);
+            asked(&deployment("controller", 1, 1), "").with(&first).with(&second)
+        };
+        assert_eq!(with("2026-11-22T06:39:40.000000Z", "other-external").ids(), ["two-cert-managers"]);
+        assert_eq!(with("2026-11-20T06:39:40.000000Z", "other-external").ids(), Vec::<&str>::new(), "left behind");
     }
 }
