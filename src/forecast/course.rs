@@ -49,7 +49,10 @@ pub struct Course {
     pub fate: Fate,
     /// Whether the issuer is an ACME server.
     pub is_acme: bool,
+    /// Why the one in use ends before the next issuance, if it does.
     cause: Cause,
+    /// The same for those to come.
+    later: Cause,
     work: Work,
 }
 
@@ -175,6 +178,7 @@ impl Course {
         let issue = |at: Timestamp| {
             let begins = at.saturating_sub(dated_back).unwrap_or(at);
             let ends = begins.saturating_add(expected(at)).unwrap_or(horizon::LAST);
+            // Where no window opens cert-manager renews without regard to them.
             let due = renewal::of_spec(begins, ends, spec).at;
             (Period { issued: at, ends }, due)
         };
@@ -205,27 +209,47 @@ impl Course {
             fate: Fate::Quiet,
             is_acme: is_acme(issuer),
             cause,
+            later: later(certificate),
             work,
         })
     }
 
     /// Settles its fate, once the CAs above it are known.
     pub(super) fn judge(&mut self, now: Timestamp, until: Timestamp) {
-        let is_next_by = |at: Timestamp| self.next.is_some_and(|next| next <= at);
-        let ends_first = self.present.filter(|leaf| leaf.ends <= until && !is_next_by(leaf.ends));
-        self.fate = match (self.present, ends_first, &self.cut) {
+        let gap = self.gap(until);
+        self.fate = match (self.present, gap, &self.cut) {
             (Some(leaf), _, _) if leaf.ends <= now => Fate::Ended,
-            (_, Some(leaf), cut) if cut.as_ref().is_none_or(|(at, _)| leaf.ends <= *at) => {
-                Fate::EndsFirst { at: leaf.ends, cause: self.cause }
+            (_, Some((at, cause)), cut) if cut.as_ref().is_none_or(|(cut, _)| at <= *cut) => {
+                Fate::EndsFirst { at, cause }
             }
             (_, _, Some((at, authority))) => Fate::CutShort { at: *at, authority: authority.clone() },
-            (_, Some(leaf), None) => Fate::EndsFirst { at: leaf.ends, cause: self.cause },
+            (_, Some((at, cause)), None) => Fate::EndsFirst { at, cause },
             (_, None, None) if self.work == Work::Failed => Fate::Failing { tries: self.tries },
             (_, None, None) if self.work == Work::Issuing => Fate::UnderWay,
-            (None, None, None) if is_next_by(until) => Fate::FirstIssue,
-            (Some(_), None, None) if is_next_by(until) => Fate::Renews,
+            (present, None, None) if self.next.is_some_and(|next| next <= until) => {
+                if present.is_some() {
+                    Fate::Renews
+                } else {
+                    Fate::FirstIssue
+                }
+            }
             (_, None, None) => Fate::Quiet,
         };
+    }
+
+    /// The first certificate within the range that ends before the next one is issued, and why.
+    fn gap(&self, until: Timestamp) -> Option<(Timestamp, Cause)> {
+        let present = self.present.map(|present| (present, self.next, self.cause));
+        let replaced = self.to_come.iter().skip(1).map(|next| Some(next.issued));
+        // What comes after the last one lies beyond the range, unless there are too many.
+        let beyond = self.is_endless.then_some(Timestamp::MIN);
+        let to_come = self.to_come.iter().zip(replaced.chain([beyond]));
+        let later = to_come.map(|(period, replaced)| (*period, replaced, self.later));
+        let mut all = present.into_iter().chain(later);
+        let gap = |(period, replaced, _): &(Period, Option<Timestamp>, Cause)| {
+            period.ends <= until && replaced.is_none_or(|replaced| replaced > period.ends)
+        };
+        all.find(gap).map(|(period, _, cause)| (period.ends, cause))
     }
 
     /// The renewals within the range: all issuances but a first one.
@@ -270,14 +294,13 @@ fn next(
     if matches!(change, Some(Change::New | Change::Reissued)) {
         return (Some(facts.now), Cause::Unplanned);
     }
-    let policy = certificate.spec.renewal.as_ref();
-    let is_disabled = policy.and_then(|renewal| renewal.policy.as_ref()) == Some(&RenewalPolicy::Disabled);
+    let later = later(certificate);
+    let is_disabled = later == Cause::Disabled;
     let cause = match &facts.stage {
         _ if is_disabled => Cause::Disabled,
         Stage::BackOff { .. } | Stage::Denied | Stage::RequestFailed | Stage::OrderFailed | Stage::ChallengeFailed => {
             Cause::BackOff
         }
-        _ if policy.is_some_and(|renewal| !renewal.windows.is_empty()) => Cause::Windows,
         Stage::Settled { .. }
         | Stage::Trigger
         | Stage::Key
@@ -293,7 +316,7 @@ fn next(
         | Stage::ChallengeAccepted
         | Stage::Finalize
         | Stage::Issued
-        | Stage::Stored => Cause::Unplanned,
+        | Stage::Stored => later,
     };
     let next = match facts.stage {
         Stage::Settled { renewal: Some(planned) } => {
@@ -331,6 +354,15 @@ fn next(
         | Stage::Stored => Some(facts.now),
     };
     (next.filter(|next| !horizon::is_never(*next)), cause)
+}
+
+/// Why a certificate that works otherwise ends before the next one comes.
+fn later(certificate: &Certificate) -> Cause {
+    match &certificate.spec.renewal {
+        Some(renewal) if renewal.policy == Some(RenewalPolicy::Disabled) => Cause::Disabled,
+        Some(renewal) if !renewal.windows.is_empty() => Cause::Windows,
+        Some(_) | None => Cause::Unplanned,
+    }
 }
 
 /// The issuances from `next` on, each at its due time.

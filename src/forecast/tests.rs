@@ -152,6 +152,66 @@ fn a_window_that_opens_too_late_is_told() {
 }
 
 #[test]
+fn renewals_to_come_keep_to_the_windows() {
+    let nightly = fleet().broken(|objects| {
+        let web = certificate(objects, "web");
+        let window = RenewalWindow {
+            cron: "0 2 * * *".into(),
+            window_duration: Some(GoDuration("4h".into())),
+            ..RenewalWindow::default()
+        };
+        web.spec.renewal = Some(Renewal { policy: Some(RenewalPolicy::RenewBefore), windows: vec![window] });
+        web.status.renewal_time = serde_json::from_str("\"2026-12-02T02:00:00Z\"").unwrap();
+    });
+    // Without them the second would be two thirds of 90 days later, on 31 January at 02:00, which is open.
+    let forecast = forecast(&nightly, 90);
+    assert_eq!(times(course(&forecast, "web")), ["2026-12-02T02:00:00Z", "2027-01-31T02:00:00Z"]);
+    let at_noon = nightly.broken(|objects| {
+        let renewal = certificate(objects, "web").spec.renewal.as_mut().unwrap();
+        renewal.windows[0].cron = "0 12 * * *".into();
+    });
+    let forecast = self::forecast(&at_noon, 90);
+    assert_eq!(times(course(&forecast, "web")), ["2026-12-02T02:00:00Z", "2027-01-31T12:00:00Z"]);
+}
+
+#[test]
+fn a_window_that_opens_too_late_for_a_later_certificate_is_told() {
+    // One of 7 days that may renew on the first of January and of July only.
+    let rare = fleet().broken(|objects| {
+        objects.issuers.clear();
+        let inbound = certificate(objects, "inbound");
+        let window = RenewalWindow {
+            cron: "0 0 1 1,7 *".into(),
+            window_duration: Some(GoDuration("200h".into())),
+            ..RenewalWindow::default()
+        };
+        inbound.spec.renewal = Some(Renewal { policy: Some(RenewalPolicy::RenewBefore), windows: vec![window] });
+    });
+    let forecast = forecast(&rare, 90);
+    let inbound = course(&forecast, "inbound");
+    // Far from a window cert-manager renews without regard to them. Where one opens within its own length after the end it
+    // waits for that: what is issued on 20 December ends on the 27th, and the window opens on 1 January.
+    assert_eq!(inbound.fate, Fate::EndsFirst { at: at("2026-12-27T19:00:00Z"), cause: Cause::Windows });
+    assert!(times(inbound).iter().any(|time| time == "2027-01-01T00:00:00Z"), "{:?}", times(inbound));
+}
+
+#[test]
+fn a_new_certificate_without_renewal_ends_first() {
+    let specimen = fleet().broken(|objects| {
+        let web = certificate(objects, "web");
+        web.status = crate::api::CertificateStatus::default();
+        web.spec.renewal = Some(Renewal { policy: Some(RenewalPolicy::Disabled), windows: Vec::new() });
+    });
+    let inventory = Inventory::new(specimen.objects);
+    let web = ObjRef::new(Kind::Certificate, Some("shop"), "web");
+    let changes = BTreeMap::from([(web.clone(), Change::New)]);
+    let until = at(NOW) + SignedDuration::from_hours(24 * 91);
+    let forecast = Forecast::new(&inventory, &[web], &changes, at(NOW), until);
+    let fate = Fate::EndsFirst { at: at("2027-02-20T07:00:00Z"), cause: Cause::Disabled };
+    assert_eq!(forecast.courses[0].fate, fate);
+}
+
+#[test]
 fn the_cas_own_suggestion_goes_before_the_status() {
     let suggested = fleet().broken(|objects| {
         let acme = r#"{"ari":{"suggestedWindow":{"start":"2026-11-25T00:00:00Z","end":"2026-11-26T00:00:00Z"}}}"#;
