@@ -344,6 +344,7 @@ fn temporary() -> String {
     ca.distinguished_name.push(rcgen::DnType::CommonName, "cert-manager.local");
     let issuer = rcgen::Issuer::new(ca, rcgen::KeyPair::generate().unwrap());
     let key = rcgen::KeyPair::generate().unwrap();
-    let leaf = rcgen::CertificateParams::new(vec!["shop.example.com".into()]).unwrap();
+    let mut leaf = rcgen::CertificateParams::new(vec!["shop.example.com".into()]).unwrap();
+    leaf.not_before = rcgen::date_time_ymd(2026, 11, 21);
     leaf.signed_by(&key, &issuer).unwrap().pem()
 }
