@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use bucket::Bucket;
+use history::Refusal;
 pub use history::{History, Payer, payer};
 pub use identifiers::Identifiers;
 pub use limits::{ALL, Limit, Limits, Rules};
@@ -27,6 +28,7 @@ use crate::forecast::Forecast;
 use crate::inventory::Inventory;
 use crate::objref::ObjRef;
 use crate::planned::Change;
+use crate::rule::rate_limit::Limit as Told;
 
 /// What is left of a CA's limits, and what is to come.
 #[derive(Clone, Debug)]
@@ -97,6 +99,8 @@ pub struct Line {
     pub refused: usize,
     /// When the last of those could be issued.
     pub done_by: Option<Timestamp>,
+    /// Until when the CA takes nothing, by its own word.
+    pub told: Option<Timestamp>,
 }
 
 /// An issuance that a limit stops.
@@ -275,8 +279,18 @@ impl Ledger {
     fn bucket(&mut self, key: Key, limit: Limit) -> &mut (Bucket, Line) {
         self.buckets.entry(key.clone()).or_insert_with(|| {
             let (left, lowest) = (limit.burst, limit.burst);
-            let line =
-                Line { key, limit, spent: 0, left, next_free: None, planned: 0, lowest, refused: 0, done_by: None };
+            let line = Line {
+                key,
+                limit,
+                spent: 0,
+                left,
+                next_free: None,
+                planned: 0,
+                lowest,
+                refused: 0,
+                done_by: None,
+                told: None,
+            };
             (Bucket::new(limit), line)
         })
     }
@@ -289,6 +303,34 @@ impl Ledger {
         line.left = bucket.tokens(now);
         line.lowest = line.left;
         line.next_free = bucket.next_free(now);
+    }
+
+    /// Takes the CA's word for it.
+    fn believe(&mut self, refusal: &Refusal, limits: &Limits, now: Timestamp) {
+        let account = || refusal.account.clone();
+        let told = match &refusal.limit {
+            Told::ExactSet => Some((Key::ExactSet(refusal.names.clone()), limits.exact_set)),
+            Told::Domain(Some(domain)) => Some((Key::Domain(domain.clone()), limits.domain)),
+            Told::NewOrders => Some((Key::NewOrders(account()), limits.new_orders)),
+            Told::FailedAuthorizations(Some(name)) => {
+                let key = Key::FailedAuthorizations(identifiers::tidy(name), account());
+                Some((key, limits.failed_authorizations))
+            }
+            // Which bucket that is nobody can tell, or it is none of these.
+            Told::Domain(None)
+            | Told::FailedAuthorizations(None)
+            | Told::PendingAuthorizations
+            | Told::Registrations
+            | Told::Paused
+            | Told::Unnamed => None,
+        };
+        let Some((key, limit)) = told else { return };
+        let (bucket, line) = self.bucket(key, limit);
+        bucket.empty_until(refusal.until);
+        line.left = bucket.tokens(now);
+        line.lowest = line.left;
+        line.next_free = bucket.next_free(now);
+        line.told = line.told.max(Some(refusal.until));
     }
 
     /// Spends what is to come, or notes which limit refuses it.
@@ -397,6 +439,11 @@ fn fill(ledgers: &mut BTreeMap<String, Ledger>, history: &History, now: Timestam
         let Some(limits) = ledger.limits() else { continue };
         let key = Key::FailedAuthorizations(failed.name.clone(), failed.account.clone());
         ledger.spend(key, limits.failed_authorizations, failed.at, now);
+    }
+    for refusal in &history.refusals {
+        let ledger = ledgers.entry(refusal.host.clone()).or_insert_with(|| Ledger::new(&refusal.host));
+        let Some(limits) = ledger.limits() else { continue };
+        ledger.believe(refusal, limits, now);
     }
 }
 

@@ -28,6 +28,7 @@ use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::objref::{Kind, ObjRef};
 
+pub use order::rate_limit;
 pub use outlook::Outlook;
 pub use registry::{REGISTRY, by_id};
 

@@ -29,6 +29,12 @@ impl Bucket {
         self.full_at = Some(shift(from, self.interval()));
     }
 
+    /// Takes the CA's word that nothing is there before a time.
+    pub fn empty_until(&mut self, until: Timestamp) {
+        let full_at = shift(until, self.limit.window().as_nanos() - self.interval());
+        self.full_at = Some(self.full_at.map_or(full_at, |known| known.max(full_at)));
+    }
+
     /// Tokens at a time; never fewer than none.
     pub fn tokens(&self, at: Timestamp) -> i64 {
         let window = self.limit.window().as_nanos();
@@ -99,6 +105,20 @@ mod tests {
         bucket.spend(at("2026-11-22T00:00:00Z"));
         let now = at("2026-11-22T07:00:00Z");
         assert_eq!((bucket.tokens(now), bucket.next_free(now)), (4, Some(at("2026-11-23T09:36:00Z"))));
+    }
+
+    #[test]
+    fn the_cas_own_date_empties_the_bucket_until_then() {
+        let now = at("2026-11-22T07:00:00Z");
+        let mut bucket = five_a_week();
+        bucket.spend(now);
+        bucket.empty_until(at("2026-11-23T00:00:00Z"));
+        assert_eq!((bucket.tokens(now), bucket.next_free(now)), (0, Some(at("2026-11-23T00:00:00Z"))));
+        assert_eq!(bucket.tokens(at("2026-11-23T00:00:00Z")), 1);
+        // A date that has passed takes nothing away that is there.
+        let mut bucket = five_a_week();
+        bucket.empty_until(at("2026-11-01T00:00:00Z"));
+        assert_eq!(bucket.tokens(now), 5);
     }
 
     #[test]

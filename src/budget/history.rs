@@ -16,6 +16,7 @@ use crate::api::{
 use crate::chain::IssuerView;
 use crate::inventory::{Inventory, host};
 use crate::objref::ObjRef;
+use crate::rule::rate_limit::{Limit, RateLimit};
 use crate::x509::Bundle;
 
 /// The CA and account that an issuer stands for.
@@ -63,12 +64,25 @@ pub struct Failed {
     pub name: String,
 }
 
+/// A refusal of the CA that names a date.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub host: String,
+    pub account: String,
+    /// The names that were asked for.
+    pub names: Identifiers,
+    pub limit: Limit,
+    /// Nothing is taken before.
+    pub until: Timestamp,
+}
+
 /// All that was spent, each list in the order of time.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub issued: Vec<Issued>,
     pub ordered: Vec<Ordered>,
     pub failed: Vec<Failed>,
+    pub refusals: Vec<Refusal>,
     /// When sets of names were issued, by CA.
     sets: BTreeMap<(String, Identifiers), Vec<Timestamp>>,
 }
@@ -107,6 +121,7 @@ impl History {
         history.issued.retain(|issued| issued.at <= now);
         history.ordered.retain(|ordered| ordered.at <= now);
         history.failed.retain(|failed| failed.at <= now);
+        history.refusals.retain(|refusal| refusal.until > now);
         history.issued.sort_by_key(|issued| (issued.at, issued.names.clone()));
         history.ordered.sort_by_key(|ordered| (ordered.at, ordered.names.clone()));
         history.failed.sort_by_key(|failed| (failed.at, failed.name.clone()));
@@ -196,11 +211,15 @@ impl History {
         for order in inventory.orders.iter() {
             let namespace = order.namespace().unwrap_or_default();
             let Some(payer) = payer(inventory, &order.spec.issuer_ref, namespace) else { continue };
+            let names = identifiers::of_order(&order.spec);
+            if let Some(RateLimit { limit, retry_after: Some(until) }) = RateLimit::parse(&order.status.reason) {
+                let (host, account, names) = (payer.host.clone(), payer.account.clone(), names.clone());
+                self.refusals.push(Refusal { host, account, names, limit, until });
+            }
             // Without an address the CA never took it, and counts nothing.
             if order.status.url.is_empty() {
                 continue;
             }
-            let names = identifiers::of_order(&order.spec);
             let failed_at = order.status.failure_time.as_ref().map(|time| time.0);
             let is_invalid = order.status.state == Some(AcmeState::Invalid);
             let mut failed: BTreeMap<String, Timestamp> = BTreeMap::new();

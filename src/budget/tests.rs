@@ -278,6 +278,51 @@ fn an_order_that_the_ca_never_took_counts_nothing() {
 }
 
 #[test]
+fn the_cas_own_word_counts_more_than_what_was_counted() {
+    let said = |words: &str| {
+        let reason = format!("Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: {words}");
+        Specimen::healthy().broken(move |objects| {
+            let order = &mut objects.order().status;
+            order.reason = reason;
+            order.state = Some(crate::api::AcmeState::Errored);
+        })
+    };
+    let until = "retry after 2026-11-23 03:10:42 UTC: see https://letsencrypt.org/docs/rate-limits/";
+    for (words, id, left) in [
+        (
+            format!("too many certificates (50) already issued for \"example.com\" in the last 168h0m0s, {until}"),
+            "domain",
+            0,
+        ),
+        (
+            format!("too many certificates (5) already issued for this exact set of identifiers, {until}"),
+            "exact-set",
+            0,
+        ),
+        (format!("too many new orders (300) from this account in the last 3h0m0s, {until}"), "new-orders", 0),
+        (
+            format!("too many failed authorizations (5) for \"shop.example.com\" in the last 1h0m0s, {until}"),
+            "failed-authorizations",
+            0,
+        ),
+        // A date that has passed, and words that name no bucket.
+        (
+            "too many certificates (50) already issued for \"example.com\", retry after 2026-11-20 00:00:00 UTC".into(),
+            "domain",
+            49,
+        ),
+        (format!("too many certificates already issued, {until}"), "domain", 49),
+    ] {
+        let budget = budget(&said(&words));
+        let line = line(&budget, id).unwrap_or_else(|| panic!("{words}"));
+        assert_eq!((line.left, budget.is_short()), (left, left == 0), "{words}");
+        let told = (left == 0).then(|| at("2026-11-23T03:10:42Z"));
+        assert_eq!(line.told, told, "{words}");
+        assert!(told.is_none() || line.next_free == told, "{words}: {:?}", line.next_free);
+    }
+}
+
+#[test]
 fn staging_has_its_own_limits_and_an_unknown_ca_none() {
     let at_server = |server: &str| {
         let (specimen, changes) = with_new(Specimen::healthy(), 100, under_example);

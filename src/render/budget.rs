@@ -134,7 +134,10 @@ impl Page<'_> {
         for line in &account.lines {
             let kind = order(&line.key);
             // A set that is issued once says nothing as long as there is room.
-            let is_quiet = self.detail == Detail::Normal && matches!(line.key, Key::ExactSet(_)) && line.lowest > 2;
+            let is_quiet = self.detail == Detail::Normal
+                && matches!(line.key, Key::ExactSet(_))
+                && line.lowest > 2
+                && line.told.is_none();
             if is_quiet || (self.detail == Detail::Normal && shown[kind] == SHOWN) {
                 hidden += 1;
                 continue;
@@ -150,6 +153,11 @@ impl Page<'_> {
                 let text = if is_short { self.style.tint(Tint::Bad, text) } else { text.to_owned() };
                 let _ = writeln!(out, "  {text}");
             }
+        }
+        for line in account.lines.iter().filter(|line| line.told.is_some()) {
+            let until = line.told.map_or_else(String::new, |until| until.strftime("%Y-%m-%d %H:%M UTC").to_string());
+            let words = format!("The CA itself has said so of {}: nothing before {until}.", of(&line.key));
+            prose::wrap(out, &escape::line(&words), 2, self.style.width);
         }
         if hidden > 0 {
             let _ = writeln!(out, "  and {} with more room: -o wide has all", counted(hidden, "limit", "limits"));

@@ -2,7 +2,7 @@
 
 mod clocks;
 mod limited;
-mod rate_limit;
+pub mod rate_limit;
 mod refused;
 mod solver;
 

@@ -39,7 +39,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["rule", "finding", "facts", "chain", "inventory", "api", "engine"]),
     ("planned", &["inventory", "api", "engine", "pki"]),
     ("forecast", &["planned", "report::row", "facts", "chain", "inventory", "api", "engine", "pki"]),
-    ("budget", &["forecast", "planned", "chain", "inventory", "api"]),
+    ("budget", &["forecast", "planned", "rule::rate_limit", "chain", "inventory", "api"]),
     ("render", &["render::style", "budget", "forecast", "planned", "report", "rule", "finding", "chain", "engine"]),
     ("render::dry_run", &["render", "dryrun", "manifest", "report", "engine"]),
     ("render::changes", &["render", "dryrun"]),

@@ -61,6 +61,8 @@ struct WireLine<'b> {
     lowest: i64,
     refused: usize,
     done_by: Option<Time>,
+    /// Until when the CA takes nothing, by its own word.
+    refused_until: Option<Time>,
 }
 
 /// What a bucket is for.
@@ -167,6 +169,7 @@ impl<'b> WireLine<'b> {
             lowest: line.lowest,
             refused: line.refused,
             done_by: line.done_by.map(Time::of),
+            refused_until: line.told.map(Time::of),
         }
     }
 }
