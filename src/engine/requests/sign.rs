@@ -153,7 +153,7 @@ fn look(turn: &mut Turn, signer: Controller, request: &CertificateRequest) -> Ou
         Controller::RequestsVault => vault::sign(turn, request, &issuer),
         Controller::RequestsVenafi => venafi::sign(turn, request, &issuer),
         // The other controllers sign nothing.
-        | Controller::Trigger
+        Controller::Trigger
         | Controller::KeyManager
         | Controller::RequestManager
         | Controller::Issuing

@@ -205,7 +205,7 @@ pub static EMPTY_DN: Rule = Rule {
     aliases: &[],
     family: Family::Certificate,
     nature: Nature::Risk,
-    severity: Severity::Warning,
+    severity: Severity::Info,
     outlook: Outlook::UntilMended,
     since: "0.1.0",
     summary: "the self-signed certificate names no issuer, which strict clients refuse",
