@@ -13,6 +13,7 @@ mod yaml;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -49,8 +50,14 @@ struct Origin {
     document: usize,
     start: Position,
     range: Range<usize>,
-    is_json: bool,
+    /// Where `range` begins.
+    begin: Position,
+    /// How many bytes were gone through so far to find places.
+    looked: AtomicUsize,
 }
+
+/// How many bytes of a document are gone through to find places: what comes then stands where the document begins.
+const LOOKED: usize = 8 << 20;
 
 impl Manifest {
     /// Where it begins.
@@ -74,15 +81,10 @@ impl Origin {
     /// Positions are looked for when they are asked for: most never are.
     fn place(&self, path: &Path) -> Place {
         let text = &self.text[self.range.clone()];
-        // The part of a JSON text begins at its value, that of a YAML text at a line.
-        let start = if self.is_json { self.start } else { Position { line: self.line_of_range(), column: 1 } };
-        let found = if path.steps().is_empty() { None } else { yaml::locate(text, path) };
-        let at = found.map_or(self.start, |at| at.behind(start));
+        let is_worth_it = !path.steps().is_empty() && self.looked.fetch_add(text.len(), Ordering::Relaxed) < LOOKED;
+        let found = if is_worth_it { yaml::locate(text, path) } else { None };
+        let at = found.map_or(self.start, |at| at.behind(self.begin));
         Place { file: Arc::clone(&self.file), document: self.document, at }
-    }
-
-    fn line_of_range(&self) -> usize {
-        self.text[..self.range.start].matches('\n').count() + 1
     }
 }
 
@@ -100,11 +102,11 @@ const NESTED: usize = 8;
 impl Manifests {
     /// Adds the objects of one file. YAML or JSON, by how it begins.
     pub fn add(&mut self, file: &str, text: &str) -> Result<(), Fault> {
-        let (documents, is_json) = match json::begins(text).then(|| json::documents(text)) {
-            Some(Ok(documents)) => (documents, true),
+        let documents = match json::begins(text).then(|| json::documents(text)) {
+            Some(Ok(documents)) => documents,
             // `{a: b}` is YAML in flow style.
-            Some(Err(fault)) => (yaml::documents(text).map_err(|_| fault)?, false),
-            None => (yaml::documents(text)?, false),
+            Some(Err(fault)) => yaml::documents(text).map_err(|_| fault)?,
+            None => yaml::documents(text)?,
         };
         let (file, text): (Arc<str>, Arc<str>) = (file.into(), text.into());
         for (index, parsed) in documents.into_iter().enumerate() {
@@ -114,7 +116,8 @@ impl Manifests {
                 document: index + 1,
                 start: parsed.start,
                 range: parsed.range,
-                is_json,
+                begin: parsed.begin,
+                looked: AtomicUsize::new(0),
             });
             for (path, at) in parsed.repeated {
                 let place = Place { file: Arc::clone(&file), document: index + 1, at };

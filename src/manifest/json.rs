@@ -1,7 +1,5 @@
 //! JSON text: one value behind the other, as kubectl reads a stream of them.
 
-use std::ops::Range;
-
 use serde_json::{Deserializer, Value};
 
 use super::place::Position;
@@ -17,6 +15,8 @@ pub fn documents(text: &str) -> Result<Vec<Parsed>, Fault> {
     let mut documents = Vec::new();
     let mut values = Deserializer::from_str(text).into_iter::<Value>();
     let mut from = 0;
+    // Where `from` is.
+    let mut here = Position::START;
     while let Some(value) = values.next() {
         let value = value.map_err(|error| Fault {
             at: Position { line: error.line().max(1), column: error.column().max(1) },
@@ -24,20 +24,15 @@ pub fn documents(text: &str) -> Result<Vec<Parsed>, Fault> {
         })?;
         let range = from..values.byte_offset();
         from = range.end;
+        let blanks = text[range.clone()].len() - text[range.clone()].trim_start().len();
+        let start = here.after(&text[range.start..range.start + blanks]);
+        here = here.after(&text[range.clone()]);
         if !value.is_null() {
-            documents.push(parsed(text, value, range));
+            let range = range.start + blanks..range.end;
+            documents.push(Parsed { value, start, range, begin: start, repeated: Vec::new() });
         }
     }
     Ok(documents)
-}
-
-fn parsed(text: &str, value: Value, range: Range<usize>) -> Parsed {
-    let blanks = text[range.clone()].len() - text[range.clone()].trim_start().len();
-    let range = range.start + blanks..range.end;
-    let before = &text[..range.start];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Parsed { value, start: Position { line, column }, range, repeated: Vec::new() }
 }
 
 /// `serde_json` puts the place behind its words.

@@ -20,6 +20,17 @@ impl Position {
         Self { line: marker.line(), column: marker.col() + 1 }
     }
 
+    /// The place behind a text that begins here.
+    #[must_use]
+    pub(super) fn after(self, text: &str) -> Self {
+        match text.rsplit_once('\n') {
+            None => Self { column: self.column + text.chars().count(), ..self },
+            Some((before, last)) => {
+                Self { line: self.line + before.matches('\n').count() + 1, column: last.chars().count() + 1 }
+            }
+        }
+    }
+
     /// The same place in a text of which this one is a part that begins at `start`.
     #[must_use]
     pub(super) const fn behind(self, start: Self) -> Self {

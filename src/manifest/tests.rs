@@ -154,6 +154,25 @@ fn nothing_grows_without_end() {
     assert!(Manifests::default().add("x", &bomb).unwrap_err().what.contains("aliases"), "aliases of aliases");
 }
 
+/// Each object is told of, and none looks through all that stands before it.
+#[test]
+fn many_objects_with_something_to_say_are_no_trouble() {
+    let odd = CERTIFICATE.replace("  secretName", "  dnsName: a\n  secretName");
+    let documents = vec![odd.clone(); 2_000].join("---\n");
+    let let_in = applied(&documents, UnknownFields::Drop);
+    assert_eq!(let_in.notes.iter().filter(|note| matches!(note.said, Said::UnknownField { .. })).count(), 2_000);
+    // Eleven lines each; the field is in the sixth.
+    assert_eq!(let_in.notes.last().unwrap().place.at, Position { line: 1_999 * 11 + 6, column: 3 });
+
+    let indented = format!("  {}", odd.trim_end().replace('\n', "\n  "));
+    let item = format!("- {}\n", indented.trim_start());
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n{}", item.repeat(300));
+    let let_in = applied(&list, UnknownFields::Drop);
+    let places: std::collections::BTreeSet<_> = let_in.notes.iter().map(|note| note.place.at).collect();
+    // As far as they are looked for, each in its place.
+    assert!((100..300).contains(&places.len()), "{}", places.len());
+}
+
 #[test]
 fn what_is_let_in_has_a_namespace_and_its_type() {
     let text = format!(

@@ -32,8 +32,10 @@ pub struct Parsed {
     pub value: Value,
     /// Where its first value stands.
     pub start: Position,
-    /// Its bytes, from the start of a line.
+    /// Its bytes: of YAML from the start of a line, of JSON from its value.
     pub range: Range<usize>,
+    /// Where they begin.
+    pub begin: Position,
     /// The keys that were given again, each with its path.
     pub repeated: Vec<(Path, Position)>,
 }
@@ -41,17 +43,18 @@ pub struct Parsed {
 /// The documents of a text. Empty ones are left out.
 pub fn documents(text: &str) -> Result<Vec<Parsed>, Fault> {
     let mut documents = Vec::new();
-    let mut open: Option<(usize, Builder)> = None;
+    let mut open: Option<(usize, Position, Builder)> = None;
     for next in parser(text) {
         let (event, span) =
             next.map_err(|error| Fault { at: Position::of(error.marker()), what: error.info().clone() })?;
         if let Event::DocumentStart(..) = event {
-            open = Some((line_start(text, &span), Builder::default()));
+            let begin = Position { column: 1, ..Position::of(&span.start) };
+            open = Some((line_start(text, &span), begin, Builder::default()));
         } else if let Event::DocumentEnd = event {
-            let Some((from, builder)) = open.take() else { continue };
+            let Some((from, begin, builder)) = open.take() else { continue };
             let range = from..span.end.byte_offset().unwrap_or(text.len());
-            documents.extend(builder.finish(range));
-        } else if let Some((_, builder)) = &mut open {
+            documents.extend(builder.finish(range, begin));
+        } else if let Some((_, _, builder)) = &mut open {
             let at = Position::of(&span.start);
             builder.take(event, at).map_err(|what| Fault { at, what })?;
         }
@@ -95,9 +98,9 @@ struct Builder {
 }
 
 impl Builder {
-    fn finish(self, range: Range<usize>) -> Option<Parsed> {
+    fn finish(self, range: Range<usize>, begin: Position) -> Option<Parsed> {
         let value = self.done.filter(|value| !value.is_null())?;
-        Some(Parsed { value, start: self.start.unwrap_or(Position::START), range, repeated: self.repeated })
+        Some(Parsed { value, start: self.start.unwrap_or(Position::START), range, begin, repeated: self.repeated })
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the parser may know further events, none of which is a value")]
