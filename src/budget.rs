@@ -102,6 +102,8 @@ pub struct Line {
     pub done_by: Option<Timestamp>,
     /// Until when the CA takes nothing, by its own word.
     pub told: Option<Timestamp>,
+    /// How much was spent that was not there: by an exception of the CA's, or by renewals that are not known as such.
+    pub beyond: usize,
 }
 
 /// An issuance that a limit stops.

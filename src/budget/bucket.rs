@@ -23,10 +23,14 @@ impl Bucket {
         self.limit
     }
 
-    /// Spends a token at a time not before the last one, whether there is one or not.
-    pub fn spend(&mut self, at: Timestamp) {
+    /// Spends a token at a time not before the last one. `false` if there was none: then the bucket stays empty, and
+    /// whoever got something all the same has an exception.
+    pub fn spend(&mut self, at: Timestamp) -> bool {
+        let had = self.tokens(at) > 0;
         let from = self.full_at.map_or(at, |full_at| full_at.max(at));
-        self.full_at = Some(shift(from, self.interval()));
+        let empty = shift(at, self.limit.window().as_nanos());
+        self.full_at = Some(if had { shift(from, self.interval()) } else { from.max(empty) });
+        had
     }
 
     /// Takes the CA's word that nothing is there before a time.
@@ -122,14 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn spending_what_is_not_there_makes_the_wait_longer() {
+    fn more_than_there_is_leaves_the_bucket_empty_and_no_more() {
         let now = at("2026-11-22T07:00:00Z");
         let mut bucket = five_a_week();
-        for _ in 0..7 {
-            bucket.spend(now);
-        }
+        let had: Vec<bool> = (0..7).map(|_| bucket.spend(now)).collect();
+        assert_eq!(had, [true, true, true, true, true, false, false]);
         assert_eq!(bucket.tokens(now), 0);
-        assert_eq!(bucket.next_free(now), Some(at("2026-11-26T11:48:00Z")));
+        assert_eq!(bucket.next_free(now), Some(at("2026-11-23T16:36:00Z")));
     }
 
     proptest! {

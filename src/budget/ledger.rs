@@ -75,6 +75,7 @@ impl Ledger {
                 refused: 0,
                 done_by: None,
                 told: None,
+                beyond: 0,
             };
             (Bucket::new(limit), line)
         })
@@ -83,7 +84,7 @@ impl Ledger {
     /// Spends what was spent. Comes in the order of time.
     fn spend(&mut self, key: Key, limit: Limit, at: Timestamp, now: Timestamp) {
         let (bucket, line) = self.bucket(key, limit);
-        bucket.spend(at);
+        line.beyond += usize::from(!bucket.spend(at));
         line.spent += usize::from(now.duration_since(at) <= limit.window());
         line.left = bucket.tokens(now);
         line.lowest = line.left;

@@ -159,6 +159,15 @@ impl Page<'_> {
             let words = format!("The CA itself has said so of {}: nothing before {until}.", of(&line.key));
             prose::wrap(out, &escape::line(&words), 2, self.style.width);
         }
+        for line in account.lines.iter().filter(|line| line.beyond > 0).take(SHOWN) {
+            let words = format!(
+                "{} {} more than the limit of {} allows: the CA makes an exception, or they were renewals.",
+                line.beyond,
+                if line.beyond == 1 { "was" } else { "were" },
+                of(&line.key)
+            );
+            prose::wrap(out, &escape::line(&words), 2, self.style.width);
+        }
         if hidden > 0 {
             let _ = writeln!(out, "  and {} with more room: -o wide has all", counted(hidden, "limit", "limits"));
         }

@@ -63,6 +63,7 @@ struct WireLine<'b> {
     done_by: Option<Time>,
     /// Until when the CA takes nothing, by its own word.
     refused_until: Option<Time>,
+    beyond: usize,
 }
 
 /// What a bucket is for.
@@ -170,6 +171,7 @@ impl<'b> WireLine<'b> {
             refused: line.refused,
             done_by: line.done_by.map(Time::of),
             refused_until: line.told.map(Time::of),
+            beyond: line.beyond,
         }
     }
 }
