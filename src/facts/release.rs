@@ -16,6 +16,9 @@ pub struct Release {
 }
 
 impl Release {
+    /// The oldest release whose words, defaults and fields this program knows.
+    pub const OLDEST: Self = Self::new(1, 17, 0);
+
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self { major, minor, patch }
     }

@@ -407,3 +407,16 @@ fn a_source_that_is_not_there_is_named() {
     folder.write("notes.txt", "nothing");
     run(&["diagnose", "--from", &folder.0.display().to_string()]).expect(2, &["holds no .json, .yaml or .yml file"]);
 }
+
+#[test]
+fn a_cert_manager_before_1_17_is_told_by_whatever_shows_its_release() {
+    let case = |name: &str| format!("{}/tests/cases/{name}", env!("CARGO_MANIFEST_DIR"));
+    let told = |name: &str, release: &str, code: i32| {
+        let sentence = format!("cert-manager {release} is older than 1.17");
+        run_as_of("2026-11-22T07:00:00Z", &["diagnose", "-A", "--from", &case(name)]).expect(code, &[&sentence]);
+    };
+    // By itself it is a warning.
+    told("cert-manager-too-old", "v1.12.3", 0);
+    told("cert-manager-too-old-beside-a-cause", "v1.16.5", 1);
+    told("cert-manager-too-old-by-its-crds", "v1.9.1", 1);
+}

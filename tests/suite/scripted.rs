@@ -611,3 +611,25 @@ async fn manifests_are_laid_over_the_cluster() {
     let ran = server.run_at(&args, ["--now", "2026-11-22T07:00:00Z"]).await;
     ran.expect(0, &["4 issuances planned, 2 of them renewals", "kubectl get clusterissuer/letsencrypt -o json | jq"]);
 }
+
+#[tokio::test]
+async fn the_version_of_an_old_cert_manager_is_told_as_such() {
+    const OLD: &str = "older than v1.17.0";
+    let version = async |label: &str| {
+        let crd = json!({
+            "apiVersion": "meta.k8s.io/v1",
+            "kind": "PartialObjectMetadata",
+            "metadata": {"name": "certificates.cert-manager.io", "labels": {"app.kubernetes.io/version": label}},
+        });
+        let answer = crd.to_string();
+        let is_it = |seen: &Seen| seen.path.contains("customresourcedefinitions/certificates.cert-manager.io");
+        let world =
+            Scripted::new(&format!("version-{label}"), vec![], move |seen| is_it(seen).then(|| Reply::ok(&answer)))
+                .await;
+        world.run_at(&["version"], ["--request-timeout", "30s"]).await
+    };
+    version("v1.12.3").await.expect(0, &["cert-manager Version (of its CRDs): v1.12.3", OLD]);
+    let now = version("v1.21.1").await;
+    now.expect(0, &["v1.21.1"]);
+    assert!(!flat(&now.stderr).contains(OLD), "{now}");
+}

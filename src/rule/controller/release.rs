@@ -8,9 +8,6 @@ use crate::finding::{Finding, Fix, Witness};
 use crate::objref::{Kind, ObjRef};
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
-/// The oldest release whose words and defaults these rules know.
-const OLDEST: Release = Release::new(1, 17, 0);
-
 /// How long an issuance may last before it is in trouble.
 const ISSUANCE_SECONDS: i64 = 600;
 
@@ -31,7 +28,7 @@ pub static TOO_OLD: Rule = Rule {
 
 fn too_old(facts: &Facts) -> Judgement {
     let told = told(facts)?;
-    if told.release >= OLDEST {
+    if told.release >= Release::OLDEST {
         return Ok(vec![]);
     }
     let finding = TOO_OLD
