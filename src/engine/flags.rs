@@ -33,8 +33,6 @@ pub struct Flags {
     pub issuer_ambient_credentials: bool,
     /// `--cluster-issuer-ambient-credentials`.
     pub cluster_issuer_ambient_credentials: bool,
-    /// `--enable-gateway-api`, with the gate `ExperimentalGatewayAPISupport`, which is on.
-    pub gateway_api: bool,
     /// `--acme-http01-solver-image`.
     pub http01_solver_image: String,
     /// `--acme-http01-solver-resource-request-cpu` and its like.
@@ -84,7 +82,6 @@ impl Default for Flags {
             dns01_recursive_nameservers_only: false,
             issuer_ambient_credentials: false,
             cluster_issuer_ambient_credentials: true,
-            gateway_api: false,
             http01_solver_image: "quay.io/jetstack/cert-manager-acmesolver:v1.21.1".to_owned(),
             http01_solver_resources: SolverResources::default(),
             http01_solver_run_as_non_root: true,

@@ -242,10 +242,7 @@ impl Flag {
             Self::DefaultIssuerGroup(group) => flags.shim.default_issuer_group = group,
             Self::AutoCertificateAnnotations(keys) => flags.shim.auto_certificate_annotations = keys,
             Self::ExtraCertificateAnnotations(keys) => flags.shim.extra_certificate_annotations = keys,
-            Self::GatewayApi(is_on) => {
-                flags.shim.gateway_api = is_on;
-                flags.gateway_api = is_on;
-            }
+            Self::GatewayApi(is_on) => flags.shim.gateway_api = is_on,
             Self::ListenerSets(is_on) => flags.shim.listener_sets = is_on,
             Self::ExtraProtocols(protocols) => flags.shim.extra_protocols = protocols,
             Self::MaxConcurrentChallenges(most) => flags.max_concurrent_challenges = most,

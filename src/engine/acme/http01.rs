@@ -35,7 +35,7 @@ pub fn present(turn: &mut Turn, challenge: &Challenge) -> Result<(), String> {
     }
     let whom = format!("couldn't Present challenge {}/{}", challenge.namespace().unwrap_or_default(), challenge.name());
     if let Some(config) = solver.and_then(|http01| http01.gateway_http_route.as_ref()) {
-        if !turn.flags.gateway_api {
+        if !turn.flags.shim.gateway_api {
             return Err(format!("{whom}: gateway api is not enabled"));
         }
         let route = route::ensure(turn, challenge, config, &service);

@@ -231,7 +231,8 @@ fn extra_labels_come_from_the_flags_and_hide_none_of_ours() {
 fn a_route_leads_from_the_parents_to_the_service() {
     let parents = json!([{"name": "edge", "namespace": "infra", "kind": "Gateway"}]);
     let solver = json!({"gatewayHTTPRoute": {"parentRefs": parents, "labels": {"team": "shop"}}});
-    let flags = Flags { gateway_api: true, ..Flags::default() };
+    let mut flags = Flags::default();
+    flags.shim.gateway_api = true;
     let (cluster, result) = presented(&flags, "www.example.com", &solver, 2);
     assert_eq!(result, Ok(()));
     let route = only::<HttpRoute>(&cluster);
