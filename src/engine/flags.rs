@@ -8,6 +8,7 @@ use super::backoff::BackOff;
 use super::controller::Controller;
 use super::shim::ShimFlags;
 use crate::api::CertificateRequestSpec;
+use crate::pki::Gates;
 
 /// Flags of cert-manager's controller program (`pkg/apis/config/controller`), as far as they change what it makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Flags {
     pub certificate_owner_ref: bool,
     /// `--copied-annotation-prefixes`; a leading `-` leaves out.
     pub copied_annotation_prefixes: Vec<String>,
+    /// `--feature-gates`, as far as they shape requests.
+    pub gates: Gates,
     /// `--max-concurrent-challenges`.
     pub max_concurrent_challenges: usize,
     /// `--dns01-check-retry-period`, which counts for HTTP-01 too.
@@ -77,6 +80,7 @@ impl Default for Flags {
             copied_annotation_prefixes: ["*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"]
                 .map(str::to_owned)
                 .to_vec(),
+            gates: Gates::default(),
             max_concurrent_challenges: 60,
             dns01_check_retry_period: SignedDuration::from_secs(10),
             dns01_recursive_nameservers_only: false,

@@ -40,7 +40,7 @@ impl Name {
             .map(|rdn| {
                 rdn.iter()
                     .filter_map(|attribute| {
-                        let oid = attribute.attr_type().to_id_string();
+                        let oid = der::dotted(attribute.attr_type().as_bytes());
                         let word =
                             ATTRIBUTES.iter().find(|(_, known)| *known == oid).map(|(word, _)| (*word).to_owned());
                         let value = attribute.attr_value();
@@ -279,7 +279,7 @@ impl AltNames {
                 GeneralName::URI(uri) => alt.uris.push((*uri).to_owned()),
                 GeneralName::IPAddress(bytes) => alt.ips.push(ip(bytes)?),
                 GeneralName::OtherName(oid, rest) => alt.others.push(OtherName {
-                    oid: oid.to_id_string(),
+                    oid: der::dotted(oid.as_bytes()),
                     value: Reader(rest).next().and_then(|value| {
                         let text = value.inner(der::CONTEXT_0)?.next()?.expect(der::UTF8_STRING)?;
                         String::from_utf8(text.to_vec()).ok()

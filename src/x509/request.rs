@@ -97,7 +97,7 @@ impl Request {
         for attribute in info.iter_attributes() {
             let ParsedCriAttribute::ExtensionRequest(requested) = attribute.parsed_attribute() else { continue };
             for extension in &requested.extensions {
-                let oid = extension.oid.to_id_string();
+                let oid = der::dotted(extension.oid.as_bytes());
                 // Go refuses a request that asks twice for one.
                 if request.extensions.iter().any(|other| other.oid == oid) {
                     return Err(RequestError::Malformed);

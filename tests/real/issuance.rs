@@ -168,6 +168,10 @@ fn command_line(flags: &Flags) -> String {
     let without = flags.without.iter().fold(String::new(), |names, name| names + ",-" + name);
     let mut words = format!("--controllers=*{without} --kube-api-qps=200 --kube-api-burst=400");
     let _ = write!(words, " --enable-certificate-owner-ref={}", flags.enable_certificate_owner_ref);
+    if !flags.feature_gates.is_empty() {
+        let gates: Vec<_> = flags.feature_gates.iter().map(|(name, is_on)| format!("{name}={is_on}")).collect();
+        let _ = write!(words, " --feature-gates={}", gates.join(","));
+    }
     if let Some(seconds) = flags.min_backoff {
         let _ = write!(words, " --min-backoff={seconds}s");
     }

@@ -18,8 +18,7 @@ use crate::x509::{Bundle, Request};
 pub fn issuing(turn: &mut Turn) -> Looked {
     let Some(certificate) = certificate(turn) else { return Ok(()) };
     if !is_issuing(&certificate) {
-        secret::mend(turn, &certificate);
-        return Ok(());
+        return secret::mend(turn, &certificate);
     }
     let Some(key) = next_key(turn, &certificate) else { return Ok(()) };
     let revision = next_revision(&certificate);

@@ -14,7 +14,7 @@ use crate::engine::name::request_name;
 use crate::engine::turn::{Looked, Trouble, Turn};
 use crate::objref::ObjRef;
 use crate::pki::matches::request_matches_spec;
-use crate::pki::{Gates, PrivateKey, RequestInfo};
+use crate::pki::{PrivateKey, RequestInfo};
 use crate::x509::{PublicKey, Request};
 
 /// One look of the request manager.
@@ -62,7 +62,7 @@ fn fate(request: &CertificateRequest, certificate: &Certificate, revision: i64, 
 
 fn create(turn: &mut Turn, certificate: &Certificate, key: &PrivateKey, secret: &str, revision: i64) -> Looked {
     // A spec that makes no CSR stays so until somebody changes it; cert-manager says so in its log alone.
-    let Ok(info) = RequestInfo::of(&certificate.spec, Gates::default()) else { return Ok(()) };
+    let Ok(info) = RequestInfo::of(&certificate.spec, turn.flags.gates) else { return Ok(()) };
     let csr = info.sign(key).map_err(|error| Trouble(error.to_string()))?.to_pem();
     let copied = certificate.metadata.annotations.iter().flatten();
     let copied = copied.filter(|(name, _)| turn.flags.copies_annotation(name));

@@ -93,7 +93,7 @@ fn encoded(certificate: &Certificate, key: &PrivateKey) -> Result<Redacted<Strin
 pub fn write(turn: &mut Turn, certificate: &Certificate, issued: &Issued) -> Looked {
     passwords(turn, certificate)?;
     let contents = issued.contents(certificate)?;
-    apply(turn, certificate, &contents);
+    apply(turn, certificate, &contents)?;
     leave_out(turn, certificate, &contents.not_built);
     Ok(())
 }
@@ -127,23 +127,21 @@ fn leave_out(turn: &mut Turn, certificate: &Certificate, keystores: &[KeystoreKe
 
 /// Brings the Secret of a Certificate that is not being issued back to what it should be: labels, annotations, formats,
 /// owner. Keys and certificates stay as they are.
-pub fn mend(turn: &mut Turn, certificate: &Certificate) {
+pub fn mend(turn: &mut Turn, certificate: &Certificate) -> Looked {
     let Some(secret) = turn.cluster.get::<Secret>(certificate.namespace(), &certificate.spec.secret_name) else {
-        return;
+        return Ok(());
     };
-    let Some(issued) = Issued::of_secret(secret) else { return };
+    let Some(issued) = Issued::of_secret(secret) else { return Ok(()) };
     // A certificate that does not decode is for the next issuance to mend, and a password for its user to give.
     let is_without = |(kind, keystore)| {
         let secret = |name: &str| turn.cluster.get::<Secret>(certificate.namespace(), name);
         keystore::check_password(kind, keystore, secret).is_err()
     };
     if keystore::wanted(&certificate.spec).into_iter().any(is_without) {
-        return;
+        return Ok(());
     }
-    let Ok(contents) = issued.contents(certificate) else { return };
-    if differs(turn, certificate, secret, &contents) {
-        apply(turn, certificate, &contents);
-    }
+    let Ok(contents) = issued.contents(certificate) else { return Ok(()) };
+    if differs(turn, certificate, secret, &contents) { apply(turn, certificate, &contents) } else { Ok(()) }
 }
 
 fn differs(turn: &Turn, certificate: &Certificate, secret: &Secret, contents: &SecretContents) -> bool {
@@ -159,12 +157,12 @@ fn differs(turn: &Turn, certificate: &Certificate, secret: &Secret, contents: &S
     data || labels || annotations || owner || surplus
 }
 
-/// Server-side apply, by force: what was applied before and is no longer wanted goes, what others wrote stays.
-fn apply(turn: &mut Turn, certificate: &Certificate, contents: &SecretContents) {
+/// Server-side apply, by force: what was applied before and is no longer wanted goes, what others wrote stays. The API
+/// server lets nobody write to the data of an immutable Secret.
+fn apply(turn: &mut Turn, certificate: &Certificate, contents: &SecretContents) -> Looked {
     let object = ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name);
     let old = turn.cluster.find::<Secret>(&object).cloned();
-    let is_new = old.is_none();
-    let mut secret = old.unwrap_or_else(|| Secret {
+    let mut secret = old.clone().unwrap_or_else(|| Secret {
         metadata: ObjectMeta {
             name: Some(object.name.clone()),
             namespace: object.namespace.clone(),
@@ -190,11 +188,15 @@ fn apply(turn: &mut Turn, certificate: &Certificate, contents: &SecretContents) 
     for (key, value) in &contents.data {
         secret.data.insert((*key).to_owned(), SecretValue::Bytes(value.clone()));
     }
+    if old.as_ref().is_some_and(|old| old.immutable == Some(true) && old.data != secret.data) {
+        let words = "data: Forbidden: field is immutable when `immutable` is set";
+        return Err(Trouble(format!("Secret {:?} is invalid: {words}", object.name)));
+    }
     turn.cluster.note_applied(&object, contents);
-    if is_new {
-        // Nobody else can have made it since it was looked for.
-        let _ = turn.cluster.create(secret);
+    if old.is_none() {
+        turn.cluster.create(secret)?;
     } else {
         turn.cluster.replace(secret);
     }
+    Ok(())
 }

@@ -5,6 +5,7 @@
 //! names of cluster-scoped objects begin with it. `expect.yaml` is what the real controllers made of it:
 //! `UPDATE=1 cargo test --features real-servers --test real issuance` writes it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ pub struct Flags {
     pub enable_certificate_owner_ref: bool,
     /// Seconds.
     pub min_backoff: Option<u32>,
+    pub feature_gates: BTreeMap<String, bool>,
 }
 
 impl Flags {
@@ -63,7 +65,18 @@ impl Flags {
             let found = Controller::ALL.into_iter().find(|controller| controller.name() == name);
             found.unwrap_or_else(|| panic!("no controller {name}"))
         };
+        let mut gates = standard.gates;
+        for (name, is_on) in &self.feature_gates {
+            match name.as_str() {
+                "UseCertificateRequestBasicConstraints" => gates.basic_constraints = *is_on,
+                "NameConstraints" => gates.name_constraints = *is_on,
+                "OtherNames" => gates.other_names = *is_on,
+                "LiteralCertificateSubject" => gates.literal_subject = *is_on,
+                other => panic!("the engine has no gate {other}"),
+            }
+        }
         EngineFlags {
+            gates,
             disabled: self.without.iter().map(named).collect(),
             back_off: BackOff { min, ..standard.back_off },
             certificate_owner_ref: self.enable_certificate_owner_ref,
