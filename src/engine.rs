@@ -196,6 +196,11 @@ impl Engine {
         self.outside.get(object).map_or(&[], Vec::as_slice)
     }
 
+    /// What only services outside can say about any object.
+    pub fn all_outside(&self) -> impl Iterator<Item = (&ObjRef, &Outside)> {
+        self.outside.iter().flat_map(|(object, all)| all.iter().map(move |one| (object, one)))
+    }
+
     /// When something is due next.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.queue.deadline()

@@ -11,9 +11,7 @@ use jiff::Timestamp;
 use super::diagnose::roots;
 use super::source::Looked;
 use super::{Context, Exit, Failure};
-use crate::api::{
-    Certificate, CertificateConditionType, ClusterIssuer, Issuer, IssuerSpec, Object, RequestConditionType,
-};
+use crate::api::{Certificate, CertificateConditionType, Object, RequestReason};
 use crate::chain::Chain;
 use crate::cli::{DryRunArgs, DryRunOutput};
 use crate::dryrun::listing::{self, Keys};
@@ -24,11 +22,12 @@ use crate::dryrun::{Ended, Limits, Over, diff, objects, play};
 use crate::engine::Engine;
 use crate::engine::cluster::Cluster;
 use crate::engine::controller::Controller;
+use crate::engine::outside::{Service, Then};
 use crate::engine::shim::{Refusal, Skip};
 use crate::facts::Facts;
 use crate::inventory::{Inventory, Objects};
 use crate::manifest::Note;
-use crate::objref::{Kind, ObjRef};
+use crate::objref::ObjRef;
 use crate::render::dry_run::{self, Fate, Outcome, Shown};
 use crate::render::{changes, json, yaml};
 use crate::report::tree::{Requests, Tree};
@@ -171,7 +170,7 @@ impl<'e> End<'e> {
     fn judge(&self, rest: &Objects, line: SourceLine, notes: &'e [Note]) -> (Shown<'e>, Exit) {
         let cluster = self.engine.objects();
         let is_settled = cluster.certificates.iter().all(|certificate| {
-            certificate.is(CertificateConditionType::Ready) || unplayed(cluster, certificate).is_some()
+            certificate.is(CertificateConditionType::Ready) || unplayed(self.engine, certificate).is_some()
         });
         // What waits for something has waited for it until the end. Where the play stops, nothing waits.
         let now = if is_settled { self.over.last } else { self.limits.until };
@@ -209,6 +208,7 @@ impl<'e> End<'e> {
             trees,
             notes,
             refusals,
+            left: self.engine.all_outside().filter(|(_, outside)| outside.then != Then::Stops).collect(),
         };
         (shown, exit)
     }
@@ -238,7 +238,7 @@ impl<'e> End<'e> {
             target.is_some_and(|target| target.stage.as_ref().is_some_and(crate::engine::Stage::is_failed));
         let is_issuing = certificate.is(CertificateConditionType::Issuing);
         let outcome = if !is_ready || is_issuing {
-            match unplayed(self.engine.objects(), certificate) {
+            match unplayed(self.engine, certificate) {
                 Some(why) => Outcome::Unknown(why),
                 None if is_ready => Outcome::NotRenewed,
                 None => Outcome::NotReady,
@@ -288,28 +288,15 @@ fn asks(cluster: &Cluster, object: &ObjRef) -> bool {
 
 /// Why only somebody else can tell what becomes of a Certificate's request. One that nobody has approved does not get
 /// that far.
-fn unplayed(cluster: &Cluster, certificate: &Certificate) -> Option<String> {
-    let reference = &certificate.spec.issuer_ref;
-    let mut requests = certificate.uid().into_iter().flat_map(|uid| cluster.requests.owned_by(uid));
-    if !requests.any(|request| request.is(RequestConditionType::Approved)) {
-        return None;
-    }
-    if reference.is_external() {
-        let group = reference.group_or_default();
-        return Some(format!(
-            "only the controller of {} {} ({group}) can tell what becomes of the request",
-            reference.kind_or_default(),
-            reference.name
-        ));
-    }
-    let namespace = certificate.namespace();
-    let spec: &IssuerSpec = if reference.own_kind()? == Kind::ClusterIssuer {
-        &cluster.get::<ClusterIssuer>(None, &reference.name)?.spec
-    } else {
-        &cluster.get::<Issuer>(namespace, &reference.name)?.spec
-    };
-    if spec.vault.is_some() {
-        return Some("only Vault itself can tell what becomes of the request".to_owned());
-    }
-    spec.venafi.as_ref().map(|_| "only Venafi itself can tell what becomes of the request".to_owned())
+fn unplayed(engine: &Engine, certificate: &Certificate) -> Option<String> {
+    let mut requests = certificate.uid().into_iter().flat_map(|uid| engine.objects().requests.owned_by(uid));
+    requests.find_map(|request| {
+        let is_over = matches!(
+            request.ready_reason(),
+            Some(RequestReason::Failed | RequestReason::Issued | RequestReason::Denied)
+        );
+        let last = engine.outside(&request.objref()).last().filter(|_| !is_over)?;
+        let is_stop = last.then == Then::Stops && !matches!(last.service, Service::Approver { .. });
+        is_stop.then(|| last.to_string())
+    })
 }

@@ -9,6 +9,7 @@ use crate::dryrun::telling::Tone;
 use crate::dryrun::timeline::{Entry, Timeline};
 use crate::dryrun::{Ended, Over};
 use crate::duration::human;
+use crate::engine::outside::Outside;
 use crate::engine::shim::Refusal;
 use crate::manifest::Note;
 use crate::objref::{Kind, ObjRef};
@@ -40,6 +41,8 @@ pub struct Shown<'s> {
     pub notes: &'s [Note],
     /// What is asked for and not made.
     pub refusals: Vec<&'s (ObjRef, Refusal)>,
+    /// What the play takes for granted or leaves out.
+    pub left: Vec<(&'s ObjRef, &'s Outside)>,
 }
 
 /// What becomes of a Certificate.
@@ -183,6 +186,9 @@ pub fn notes(shown: &Shown) -> Vec<String> {
     }
     for (object, refusal) in &shown.refusals {
         notes.push(format!("Not made: {object}: {refusal}"));
+    }
+    for (object, outside) in &shown.left {
+        notes.push(format!("Note: {object}: {outside}"));
     }
     for fate in &shown.fates {
         if let Outcome::Unknown(why) = &fate.outcome {
