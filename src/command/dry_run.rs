@@ -187,9 +187,14 @@ impl<'e> End<'e> {
             TargetReport::judge(&Facts::new(&looked.inventory, Chain::of(&looked.inventory, subject), now))
         };
         let report = Report::new(now, line, &looked.inventory, subjects.iter().map(judge).collect());
-        let fates: Vec<_> = cluster.certificates.iter().map(|certificate| self.fate(certificate, &report)).collect();
-        let trees = fates
-            .iter()
+        let targets: BTreeMap<_, _> = report.targets.iter().map(|target| (&target.object, target)).collect();
+        let fate = |certificate: &Certificate| {
+            let object = certificate.objref();
+            let target = targets.get(&object).copied();
+            self.fate(certificate, object, target)
+        };
+        let fates: Vec<_> = cluster.certificates.iter().map(fate).collect();
+        let trees = dry_run::worth_a_tree(&fates)
             .map(|fate| {
                 let chain = Chain::of(&looked.inventory, &fate.certificate);
                 Tree::of(&Facts::new(&looked.inventory, chain, now), Requests::CurrentAndNext)
@@ -230,9 +235,7 @@ impl<'e> End<'e> {
         }
     }
 
-    fn fate(&self, certificate: &Certificate, report: &Report) -> Fate {
-        let object = certificate.objref();
-        let target = report.targets.iter().find(|target| target.object == object);
+    fn fate(&self, certificate: &Certificate, object: ObjRef, target: Option<&TargetReport>) -> Fate {
         let is_ready = certificate.is(CertificateConditionType::Ready);
         let has_failed =
             target.is_some_and(|target| target.stage.as_ref().is_some_and(crate::engine::Stage::is_failed));

@@ -53,7 +53,11 @@ impl Entry {
 /// Makes a [`Timeline`] of the moments of a run.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    timeline: Timeline,
+    /// What was told; `None` where it was on the way to something told later.
+    entries: Vec<Option<Entry>>,
+    refusals: Vec<(ObjRef, Refusal)>,
+    /// Where the entries are that stand for a side of an object at the time of the last one.
+    standing: (Timestamp, HashMap<(ObjRef, &'static str), usize>),
     known: HashMap<ObjRef, BTreeMap<&'static str, Aspect>>,
     roots: HashMap<ObjRef, ObjRef>,
     /// What was told of an object already, so that an Event does not say it again.
@@ -83,7 +87,7 @@ impl Recorder {
 
     /// The timeline so far.
     pub fn finish(self) -> Timeline {
-        self.timeline
+        Timeline { entries: self.entries.into_iter().flatten().collect(), refusals: self.refusals }
     }
 
     /// Takes note of a moment.
@@ -127,11 +131,11 @@ impl Recorder {
         }
         for refusal in &step.refusals {
             let known = (object.clone(), refusal.clone());
-            if !self.timeline.refusals.contains(&known) {
+            if !self.refusals.contains(&known) {
                 // Nobody asked, and cert-manager says it by itself.
                 let is_plain = matches!(refusal, Refusal::NoTrigger { untrue, .. } if untrue.is_empty());
                 let is_told = is_plain || refusal.event().is_some();
-                self.timeline.refusals.push(known);
+                self.refusals.push(known);
                 if !is_told {
                     let what = format!("no Certificate: {refusal}");
                     self.tell(step.at, object, "refusal", Aspect { what, why: String::new(), tone: Tone::Plain });
@@ -168,14 +172,14 @@ impl Recorder {
     /// A controller will look again. The same words again are counted.
     fn trouble(&mut self, at: Timestamp, object: &ObjRef, trouble: &str) {
         let key = (object.clone(), trouble.to_owned());
-        if let Some(entry) = self.troubles.get(&key).and_then(|index| self.timeline.entries.get_mut(*index)) {
+        if let Some(entry) = self.troubles.get(&key).and_then(|index| self.entries.get_mut(*index)?.as_mut()) {
             entry.count += 1;
             entry.last = at;
             return;
         }
         let is_said = self.said.get(object).is_some_and(|said| said.iter().any(|words| words.contains(trouble)));
         if !is_said {
-            self.troubles.insert(key, self.timeline.entries.len());
+            self.troubles.insert(key, self.entries.len());
             let what = "tries again".to_owned();
             self.tell(at, object, "trouble", Aspect { what, why: trouble.to_owned(), tone: Tone::Wait });
         }
@@ -184,33 +188,24 @@ impl Recorder {
     fn tell(&mut self, at: Timestamp, object: &ObjRef, side: &'static str, aspect: Aspect) {
         let Aspect { what, why, tone } = aspect;
         if REPLACED.contains(&side) {
-            self.forget(at, object, side);
+            self.replace(at, object, side);
         }
         if !why.is_empty() {
             self.said.entry(object.clone()).or_default().insert(why.clone());
         }
         let root = self.roots.get(object).unwrap_or(object).clone();
-        self.timeline.entries.push(Entry {
-            at,
-            object: object.clone(),
-            root,
-            side,
-            what,
-            why,
-            tone,
-            count: 1,
-            last: at,
-        });
+        self.entries.push(Some(Entry { at, object: object.clone(), root, side, what, why, tone, count: 1, last: at }));
     }
 
     /// What was told of a side of an object at this very time was on the way to what is told now.
-    fn forget(&mut self, at: Timestamp, object: &ObjRef, side: &str) {
-        let entries = &mut self.timeline.entries;
-        let now = entries.iter().rposition(|entry| entry.at != at).map_or(0, |before| before + 1);
-        let old = entries[now..].iter().position(|entry| entry.object == *object && entry.side == side);
-        if let Some(old) = old.map(|old| now + old) {
-            entries.remove(old);
-            self.troubles.values_mut().filter(|index| **index > old).for_each(|index| *index -= 1);
+    fn replace(&mut self, at: Timestamp, object: &ObjRef, side: &'static str) {
+        let (time, standing) = &mut self.standing;
+        if *time != at {
+            *time = at;
+            standing.clear();
+        }
+        if let Some(old) = standing.insert((object.clone(), side), self.entries.len()) {
+            self.entries[old] = None;
         }
     }
 

@@ -1,5 +1,7 @@
 //! A dry run for people: how it ends, what happened, and what is wrong at the end.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::style::Tint;
@@ -35,7 +37,7 @@ pub struct Shown<'s> {
     /// Every Certificate, sorted.
     pub fates: Vec<Fate>,
     pub report: Report,
-    /// Of the Certificates, in the same order.
+    /// Of the Certificates that [`worth_a_tree`] chooses, in the same order.
     pub trees: Vec<Tree>,
     /// About the manifests.
     pub notes: &'s [Note],
@@ -157,11 +159,9 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 
 /// When the last Certificate became ready for the first time.
 fn when(shown: &Shown) -> String {
-    let mut last: Option<Timestamp> = None;
-    for fate in &shown.fates {
-        let first = shown.timeline.entries.iter().find(|entry| is_ready(entry) && entry.object == fate.certificate);
-        last = last.max(first.map(|entry| entry.at));
-    }
+    let times = times_ready(shown);
+    let first = |fate: &Fate| times.get(&fate.certificate).map(|(first, _)| *first);
+    let last = shown.fates.iter().filter_map(first).max();
     last.map_or(String::new(), |last| format!(" after {}", human(last.duration_since(shown.start))))
 }
 
@@ -171,10 +171,18 @@ fn is_ready(entry: &Entry) -> bool {
 
 /// How often a Certificate that was ready became so again.
 fn renewals(shown: &Shown) -> usize {
-    let ready = |certificate: &ObjRef| {
-        shown.timeline.entries.iter().filter(|entry| is_ready(entry) && entry.object == *certificate).count()
-    };
-    shown.fates.iter().map(|fate| ready(&fate.certificate).saturating_sub(1)).sum()
+    let times = times_ready(shown);
+    let again = |fate: &Fate| times.get(&fate.certificate).map_or(0, |(_, count)| count - 1);
+    shown.fates.iter().map(again).sum()
+}
+
+/// When each Certificate became ready first, and how often in all.
+fn times_ready<'s>(shown: &Shown<'s>) -> BTreeMap<&'s ObjRef, (Timestamp, usize)> {
+    let mut times = BTreeMap::new();
+    for entry in shown.timeline.entries.iter().filter(|entry| is_ready(entry)) {
+        times.entry(&entry.object).or_insert((entry.at, 0)).1 += 1;
+    }
+    times
 }
 
 /// What is to be said of the manifests, and of what cannot be played.
@@ -200,7 +208,7 @@ pub fn notes(shown: &Shown) -> Vec<String> {
 
 fn timeline<'s>(out: &mut String, shown: &Shown<'s>, style: &Style) {
     let entries: Vec<&'s Entry> = if shown.fates.len() > FEW {
-        let failing: Vec<_> = failing(shown).into_iter().take(FEW).collect();
+        let failing: Vec<_> = failing(&shown.fates).take(FEW).collect();
         shown.timeline.entries.iter().filter(|entry| failing.contains(&&entry.root)).collect()
     } else {
         shown.timeline.entries.iter().collect()
@@ -327,9 +335,14 @@ fn long(length: SignedDuration) -> String {
     if words.is_empty() { "0s".to_owned() } else { words }
 }
 
-fn failing<'s>(shown: &'s Shown) -> Vec<&'s ObjRef> {
-    let is_bad = |fate: &&Fate| fate.outcome != Outcome::Ready;
-    shown.fates.iter().filter(is_bad).map(|fate| &fate.certificate).collect()
+/// The Certificates whose chain is shown: all of a few, else those of the first that do not become ready.
+pub fn worth_a_tree(fates: &[Fate]) -> impl Iterator<Item = &Fate> {
+    let is_few = fates.len() <= FEW_TREES;
+    fates.iter().filter(move |fate| is_few || fate.outcome != Outcome::Ready).take(FEW)
+}
+
+fn failing(fates: &[Fate]) -> impl Iterator<Item = &ObjRef> {
+    fates.iter().filter(|fate| fate.outcome != Outcome::Ready).map(|fate| &fate.certificate)
 }
 
 /// The end: what the rules say of it, and the chains.
@@ -347,13 +360,7 @@ fn end(out: &mut String, shown: &Shown, style: &Style) {
     prose::hang(out, "", &words, 0, 2, style.width);
     out.push('\n');
     out.push_str(&text::report(&shown.report, Detail::Normal, style));
-    let failing = failing(shown);
-    let chosen: Vec<&Tree> = if shown.trees.len() > FEW_TREES {
-        shown.trees.iter().filter(|tree| failing.contains(&&tree.subject)).take(FEW).collect()
-    } else {
-        shown.trees.iter().collect()
-    };
-    for tree in chosen {
+    for tree in &shown.trees {
         out.push('\n');
         out.push_str(&tree::text(tree, style));
     }
