@@ -16,7 +16,7 @@ use kubectl_cert::engine::flags::Flags as EngineFlags;
 use serde::Deserialize;
 
 use super::document::Document;
-use super::seen::Seen;
+use super::seen::{Seen, by_controller};
 use crate::differential::corpus::{folders, name_of, parsed, shown, steps};
 
 /// Cases that are played under the same flags.
@@ -109,7 +109,8 @@ impl Case {
     fn read(namespace: String, folder: &Path) -> Self {
         let steps = Step::all(folder, &namespace);
         let expect = folder.join("expect.yaml");
-        let expect = expect.exists().then(|| parsed(&expect));
+        let mut expect: Option<Vec<Seen>> = expect.exists().then(|| parsed(&expect));
+        expect.iter_mut().flatten().for_each(|seen| by_controller(&mut seen.events));
         Self { namespace, steps, expect, folder: folder.to_owned() }
     }
 

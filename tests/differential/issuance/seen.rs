@@ -25,6 +25,18 @@ pub struct Seen {
     pub events: Map<String, Value>,
 }
 
+/// Puts the Events about a Certificate in the order of the controllers that told them: each controller's own come one
+/// after the other, but whose come first is chance.
+pub fn by_controller(events: &mut Map<String, Value>) {
+    let certificates = events.iter_mut().filter(|(about, _)| about.starts_with("Certificate "));
+    for lines in certificates.filter_map(|(_, lines)| lines.as_array_mut()) {
+        lines.sort_by_cached_key(|line| {
+            let line = line.as_str().unwrap_or_default();
+            (line.starts_with("again: "), line.rsplit('(').next().unwrap_or_default().to_owned())
+        });
+    }
+}
+
 /// One Event, as far as it is compared.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -212,7 +224,9 @@ impl Observer {
             all.entry(about).or_default().extend(again);
         }
         all.retain(|_, lines| !lines.is_empty());
-        all.into_iter().map(|(about, lines)| (about, json!(lines))).collect()
+        let mut all = all.into_iter().map(|(about, lines)| (about, json!(lines))).collect();
+        by_controller(&mut all);
+        all
     }
 
     /// Whether somebody approved or denied a request by now.
