@@ -3,6 +3,7 @@
 //! Every case of `tests/cases-engine` is played on a real control plane, all of a group at once, each at its own pace: a
 //! step is over when what there is has been as expected for a while, or has not changed for a longer one.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -28,9 +29,24 @@ const LONGEST: Duration = Duration::from_secs(90);
 
 #[test]
 fn the_engine_does_what_the_real_controllers_do() {
-    let lab = Lab::start("issuance", &["--controllers=none"]);
-    let mut wrong = String::new();
+    let first = differences("issuance", &is_wanted);
+    if !first.is_empty() {
+        // The real controllers race each other, and now and then a case ends otherwise. What differs in truth differs
+        // again.
+        let again = differences("issuance-again", &|case| first.contains_key(&case.path()));
+        let words: String = again.into_values().collect();
+        assert!(words.is_empty(), "{words}");
+    }
+}
+
+/// What differs, by case, when the wanted ones are played on a control plane of that name.
+fn differences(name: &str, is_wanted: &dyn Fn(&Case) -> bool) -> BTreeMap<String, String> {
+    let mut differences = BTreeMap::new();
+    let lab = Lab::start(name, &["--controllers=none"]);
     for group in Group::all() {
+        if !group.cases.iter().any(is_wanted) {
+            continue;
+        }
         lab.cmd(&format!("controllers start {}", command_line(&group.flags)));
         let shared = share(&lab, &group);
         let mut runs: Vec<Run> =
@@ -38,11 +54,15 @@ fn the_engine_does_what_the_real_controllers_do() {
         lab.namespaces(&runs);
         play_all(&lab, &mut runs);
         for run in &runs {
+            let mut wrong = String::new();
             run.compare(&mut wrong);
+            if !wrong.is_empty() {
+                differences.insert(run.case.path(), wrong);
+            }
         }
         lab.cmd("controllers stop");
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    differences
 }
 
 /// `CASE=text` plays only cases with the text in their path.
