@@ -1,3 +1,5 @@
+//! What csi volumes ask for, and what comes of it with each kind of issuer.
+
 use super::*;
 use crate::x509::Request;
 
