@@ -2,13 +2,12 @@
 //!
 //! Fills the CA's token buckets with what the objects tell of, then spends from them what is to come: certificates that
 //! are due and what manifests add, as `forecast` plays them ahead. Knows of the CA only the dated table in
-//! `limits.json`; asks nobody.
+//! `public_ca`; asks nobody.
 
 mod bucket;
 mod history;
 pub mod identifiers;
 mod ledger;
-mod limits;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -20,7 +19,6 @@ use jiff::Timestamp;
 pub use bucket::Bucket;
 pub use history::{History, Payer, payer};
 pub use identifiers::Identifiers;
-pub use limits::{ALL, Limit, Limits, Rules};
 pub use staging::Staging;
 
 use ledger::{Event, Ledger, fill};
@@ -30,6 +28,7 @@ use crate::forecast::Forecast;
 use crate::inventory::Inventory;
 use crate::objref::ObjRef;
 use crate::planned::Change;
+use crate::public_ca::{Limit, PublicCa, host};
 
 /// What is left of a CA's limits, and what is to come.
 #[derive(Clone, Debug)]
@@ -50,7 +49,7 @@ pub struct Budget {
 pub struct Account {
     pub host: String,
     /// `None` for a server that is in no table.
-    pub rules: Option<&'static Rules>,
+    pub rules: Option<&'static PublicCa>,
     /// The issuers that point there.
     pub issuers: Vec<String>,
     /// Every bucket that something was spent from or is to be.
@@ -237,7 +236,7 @@ fn issuers(inventory: &Inventory) -> BTreeMap<String, Vec<String>> {
     let mut by_host: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (object, spec) in of_cluster.chain(own) {
         if let Some(acme) = &spec.acme {
-            let host = crate::inventory::host(&acme.server).to_ascii_lowercase();
+            let host = host(&acme.server).to_ascii_lowercase();
             by_host.entry(host).or_default().push(object.to_string());
         }
     }

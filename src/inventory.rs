@@ -27,7 +27,7 @@ use crate::objref::{Kind, ObjRef};
 use index::Index;
 use store::Names;
 
-pub use crossref::{host, speaks_of_proxy_protocol};
+pub use crossref::speaks_of_proxy_protocol;
 pub use store::Store;
 
 /// The objects as they come in, before they are indexed.

@@ -25,6 +25,7 @@ pub mod manifest;
 pub mod objref;
 pub mod pki;
 pub mod planned;
+pub mod public_ca;
 pub mod redact;
 pub mod registered;
 pub mod render;

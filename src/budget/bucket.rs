@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::limits::Limit;
+use crate::public_ca::Limit;
 
 /// One bucket.
 #[derive(Clone, Debug)]
@@ -28,20 +28,20 @@ impl Bucket {
     pub fn spend(&mut self, at: Timestamp) -> bool {
         let had = self.tokens(at) > 0;
         let from = self.full_at.map_or(at, |full_at| full_at.max(at));
-        let empty = shift(at, self.limit.window().as_nanos());
+        let empty = shift(at, self.limit.window.as_nanos());
         self.full_at = Some(if had { shift(from, self.interval()) } else { from.max(empty) });
         had
     }
 
     /// Takes the CA's word that nothing is there before a time.
     pub fn empty_until(&mut self, until: Timestamp) {
-        let full_at = shift(until, self.limit.window().as_nanos() - self.interval());
+        let full_at = shift(until, self.limit.window.as_nanos() - self.interval());
         self.full_at = Some(self.full_at.map_or(full_at, |known| known.max(full_at)));
     }
 
     /// Tokens at a time; never fewer than none.
     pub fn tokens(&self, at: Timestamp) -> i64 {
-        let window = self.limit.window().as_nanos();
+        let window = self.limit.window.as_nanos();
         let debt = self.full_at.map_or(0, |full_at| full_at.duration_since(at).as_nanos().max(0));
         let tokens = (window - debt).max(0) / self.interval();
         i64::try_from(tokens).unwrap_or(self.limit.burst).min(self.limit.burst)
@@ -50,7 +50,7 @@ impl Bucket {
     /// When there are so many tokens.
     pub fn when(&self, tokens: i64, at: Timestamp) -> Timestamp {
         let Some(full_at) = self.full_at else { return at };
-        let back = self.limit.window().as_nanos() - i128::from(tokens) * self.interval();
+        let back = self.limit.window.as_nanos() - i128::from(tokens) * self.interval();
         shift(full_at, -back).max(at)
     }
 
@@ -62,7 +62,7 @@ impl Bucket {
 
     /// Nanoseconds until one token is back.
     fn interval(&self) -> i128 {
-        self.limit.window().as_nanos() / i128::from(self.limit.burst)
+        self.limit.window.as_nanos() / i128::from(self.limit.burst)
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
 
     /// 5 in 168 hours: one each 33 hours and 36 minutes.
     fn five_a_week() -> Bucket {
-        Bucket::new(serde_json::from_str(r#"{"burst": 5, "windowSeconds": 604800}"#).unwrap())
+        Bucket::new(Limit { burst: 5, window: SignedDuration::from_secs(604_800) })
     }
 
     #[test]

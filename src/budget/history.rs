@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::identifiers::{self, Identifiers};
-use super::limits::Rules;
 use crate::api::issuer::RenewalInformationSource;
 use crate::api::{
     AcmeIssuer, AcmeState, Base64Text, Condition, IssuerRef, Object, RequestConditionType, RequestReason, Secret,
     annotation,
 };
 use crate::chain::IssuerView;
-use crate::inventory::{Inventory, host};
+use crate::inventory::Inventory;
 use crate::objref::ObjRef;
+use crate::public_ca::{PublicCa, host};
 use crate::rule::rate_limit::{Limit, RateLimit};
 use crate::x509::Bundle;
 
@@ -130,7 +130,7 @@ impl History {
     }
 
     /// Whether the set was issued before a time, recently enough for it to be a renewal then.
-    pub fn is_renewal(&self, host: &str, names: &Identifiers, at: Timestamp, rules: Option<&Rules>) -> bool {
+    pub fn is_renewal(&self, host: &str, names: &Identifiers, at: Timestamp, rules: Option<&PublicCa>) -> bool {
         let days = rules.map_or(0, |rules| rules.renewal_within_days);
         let since = at.saturating_sub(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MIN);
         let times = self.sets.get(&(host.to_owned(), names.clone())).into_iter().flatten();
@@ -252,7 +252,7 @@ impl History {
     fn class(&mut self) {
         for at in 0..self.issued.len() {
             let issued = &self.issued[at];
-            let rules = Rules::of_server(&format!("https://{}", issued.host));
+            let rules = PublicCa::of_server(&format!("https://{}", issued.host));
             let is_renewal = issued.is_renewal || self.is_renewal(&issued.host, &issued.names, issued.at, rules);
             let key = (issued.host.clone(), issued.names.clone());
             self.sets.entry(key).or_default().push(issued.at);
@@ -267,6 +267,6 @@ fn leaf(text: &Base64Text) -> Option<Bundle> {
 
 /// When a certificate was issued, from its beginning; not after `now` if it has begun.
 fn undated(not_before: Timestamp, payer: &Payer, now: Timestamp) -> Timestamp {
-    let back = Rules::of_server(&format!("https://{}", payer.host)).map_or(SignedDuration::ZERO, Rules::dated_back);
+    let back = PublicCa::of_server(&format!("https://{}", payer.host)).map_or(SignedDuration::ZERO, |ca| ca.dated_back);
     not_before.saturating_add(back).unwrap_or(not_before).min(now.max(not_before))
 }

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::bucket::Bucket;
 use super::history::{History, Payer, Refusal};
 use super::identifiers::{self, Identifiers};
-use super::limits::{Limit, Limits, Rules};
 use super::{Account, Double, Key, Line, Refused};
 use crate::objref::ObjRef;
+use crate::public_ca::{Limit, Limits, PublicCa};
 use crate::rule::rate_limit::Limit as Told;
 
 /// An issuance to come.
@@ -27,7 +27,7 @@ pub(super) struct Event {
 /// The buckets of one CA while they are reckoned.
 pub(super) struct Ledger {
     host: String,
-    rules: Option<&'static Rules>,
+    rules: Option<&'static PublicCa>,
     pub issuers: Vec<String>,
     pub doubles: Vec<Double>,
     buckets: BTreeMap<Key, (Bucket, Line)>,
@@ -44,7 +44,7 @@ impl Ledger {
     pub fn new(host: &str) -> Self {
         Self {
             host: host.to_owned(),
-            rules: Rules::of_server(&format!("https://{host}")),
+            rules: PublicCa::of_server(&format!("https://{host}")),
             issuers: Vec::new(),
             doubles: Vec::new(),
             buckets: BTreeMap::new(),
@@ -85,7 +85,7 @@ impl Ledger {
     fn spend(&mut self, key: Key, limit: Limit, at: Timestamp, now: Timestamp) {
         let (bucket, line) = self.bucket(key, limit);
         line.beyond += usize::from(!bucket.spend(at));
-        line.spent += usize::from(now.duration_since(at) <= limit.window());
+        line.spent += usize::from(now.duration_since(at) <= limit.window);
         line.left = bucket.tokens(now);
         line.lowest = line.left;
         line.next_free = bucket.next_free(now);

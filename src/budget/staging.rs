@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{Account, Event};
 use crate::api::{ClusterIssuer, Issuer, Object};
-use crate::inventory::{Inventory, host};
+use crate::inventory::Inventory;
 use crate::objref::{Kind, ObjRef};
+use crate::public_ca::host;
 
 /// An issuer of a real CA, and its staging environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Staging {
     /// Whether the API server knows it.
     pub exists: bool,
     /// The directory of the staging environment.
-    pub server: String,
+    pub server: &'static str,
     /// An issuer that points there already.
     pub there: Option<ObjRef>,
 }
@@ -30,8 +31,8 @@ pub(super) fn advice(inventory: &Inventory, accounts: &[Account], events: &[Even
         .collect();
     let of = |(at, issuer): (&str, &ObjRef)| {
         let rules = accounts.iter().find(|account| account.host == at)?.rules?;
-        let server = rules.staging.clone()?;
-        let there = there(inventory, issuer, host(&server));
+        let server = rules.staging?;
+        let there = there(inventory, issuer, host(server));
         Some(Staging { issuer: issuer.clone(), exists: exists(inventory, issuer), server, there })
     };
     issuers.into_iter().filter_map(of).collect()

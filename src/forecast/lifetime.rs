@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{AcmeIssuer, CertificateSpec, GoDuration};
 use crate::chain::IssuerView;
-use crate::inventory::host;
 use crate::pki::template::DEFAULT_DURATION;
+use crate::public_ca::host;
 
 /// The hosts of Let's Encrypt, whose lifetimes are known.
 const LETS_ENCRYPT: [&str; 2] = ["acme-v02.api.letsencrypt.org", "acme-staging-v02.api.letsencrypt.org"];

@@ -10,7 +10,6 @@ mod queue;
 mod workloads;
 
 pub use front::speaks_of_proxy_protocol;
-pub use issuers::host;
 
 use super::{Inventory, Store};
 use crate::api::Object;

@@ -85,7 +85,7 @@ impl Page<'_> {
 
     fn account(&self, out: &mut String, account: &Account) {
         out.push('\n');
-        let name = account.rules.map_or("A CA of your own", |rules| rules.name.as_str());
+        let name = account.rules.map_or("A CA of your own", |rules| rules.name);
         let title = format!("{name} ({})", escape::line(&account.host));
         let _ = writeln!(out, "{}", self.style.tint(Tint::Strong, &title));
         let dated = match account.rules {
@@ -370,7 +370,7 @@ fn name_of(object: &ObjRef) -> String {
     namespace.map_or_else(|| object.to_string(), |space| format!("{space}/{}", object.name))
 }
 
-fn limits(account: &Account) -> Option<&'static crate::budget::Limits> {
+fn limits(account: &Account) -> Option<&'static crate::public_ca::Limits> {
     account.rules.and_then(|rules| rules.limits.as_ref())
 }
 
@@ -388,7 +388,7 @@ mod tests {
 
     fn advice(name: &str, exists: bool) -> Staging {
         let issuer = ObjRef::new(Kind::Issuer, Some("shop"), name);
-        Staging { issuer, exists, server: "https://acme-staging.example/directory".into(), there: None }
+        Staging { issuer, exists, server: "https://acme-staging.example/directory", there: None }
     }
 
     #[test]

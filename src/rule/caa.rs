@@ -9,6 +9,7 @@ use crate::chain::IssuerView;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::{Kind, ObjRef};
+use crate::public_ca::identities;
 
 pub static FORBIDS: Rule = Rule {
     id: "caa-forbids",
@@ -222,21 +223,6 @@ fn account<'i>(facts: &Facts<'i>) -> Option<(Kind, &'i str)> {
     }
 }
 
-/// The names that a CA goes by in CAA records, by its ACME server.
-fn identities(server: &str) -> &'static [&'static str] {
-    const KNOWN: [(&str, &[&str]); 6] = [
-        ("letsencrypt.org", &["letsencrypt.org"]),
-        ("zerossl.com", &["sectigo.com"]),
-        ("sectigo.com", &["sectigo.com"]),
-        ("pki.goog", &["pki.goog"]),
-        ("ssl.com", &["ssl.com"]),
-        ("digicert.com", &["digicert.com"]),
-    ];
-    let host = server.split("://").nth(1).unwrap_or(server).split(['/', ':']).next().unwrap_or_default();
-    let is_of = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
-    KNOWN.iter().find(|(domain, _)| is_of(domain)).map_or(&[], |(_, names)| names)
-}
-
 fn renewed(finding: Finding, facts: &Facts) -> Finding {
     match facts.certificate() {
         Ok(certificate) => finding.fix(progress::renew(&certificate.objref())),
@@ -319,19 +305,5 @@ mod tests {
             "for name in a.b.example.com b.example.com example.com; do echo $name; dig +short CAA $name; done"
         );
         assert_eq!(climb("localhost"), "for name in localhost; do echo $name; dig +short CAA $name; done");
-    }
-
-    #[test]
-    fn a_ca_is_known_by_its_servers_host() {
-        for (server, expected) in [
-            ("https://acme-v02.api.letsencrypt.org/directory", &["letsencrypt.org"][..]),
-            ("https://acme.zerossl.com/v2/DV90", &["sectigo.com"]),
-            ("https://acme.ssl.com/sslcom-dv-rsa", &["ssl.com"]),
-            ("https://dv.acme-v02.api.pki.goog/directory", &["pki.goog"]),
-            ("https://ca.notssl.com.example/acme", &[]),
-            ("https://notssl.com/acme", &[]),
-        ] {
-            assert_eq!(identities(server), expected, "{server}");
-        }
     }
 }

@@ -8,6 +8,7 @@ use crate::api::{
     AcmeIssuer, ClusterIssuer, ExternalIssuer, Issuer, IssuerCondition, IssuerRef, IssuerSpec, IssuerStatus, Object,
 };
 use crate::objref::ObjRef;
+use crate::public_ca::host;
 
 /// Positions of issuers by what they point at.
 #[derive(Clone, Debug, Default)]
@@ -119,13 +120,6 @@ fn external_key(issuer: &ExternalIssuer) -> [Option<&str>; 4] {
     [metadata.namespace.as_deref(), Some(issuer.group()), Some(issuer.kind.as_str()), name]
 }
 
-/// The host of a URL, without port; empty if there is none.
-pub fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default()
-}
-
 fn last_judged(issuers: &Store<Issuer>, cluster_issuers: &Store<ClusterIssuer>) -> Option<(Timestamp, ObjRef)> {
     let at = |status: &IssuerStatus| status.ready().and_then(IssuerCondition::since);
     let own = issuers.items.iter().filter_map(|issuer| Some((at(&issuer.status)?, issuer.objref())));
@@ -137,13 +131,6 @@ fn last_judged(issuers: &Store<Issuer>, cluster_issuers: &Store<ClusterIssuer>) 
 mod tests {
     use super::super::inventory;
     use super::*;
-
-    #[test]
-    fn the_host_is_cut_out_of_any_url() {
-        assert_eq!(host("https://user@ca.example:9000/dir?x"), "ca.example");
-        assert_eq!(host("ca.example/dir"), "ca.example");
-        assert_eq!(host(""), "");
-    }
 
     #[test]
     fn issuers_are_found_by_host_and_account_key_in_their_own_namespace() {

@@ -133,10 +133,10 @@ impl<'b> Wire<'b> {
         let rules = account.rules;
         Self {
             host: &account.host,
-            name: rules.map(|rules| rules.name.as_str()),
+            name: rules.map(|rules| rules.name),
             limits_known: rules.is_some_and(|rules| rules.limits.is_some()),
             as_of: rules.map(|rules| rules.as_of.to_string()),
-            limits_from: rules.map(|rules| rules.source.as_str()),
+            limits_from: rules.map(|rules| rules.source),
             issuers: account.issuers.iter().map(String::as_str).collect(),
             issued_in_seven_days: account.issued,
             planned: account.planned,
@@ -162,7 +162,7 @@ impl<'b> WireLine<'b> {
             limit: line.key.id(),
             of,
             burst: line.limit.burst,
-            window_seconds: line.limit.window().as_secs(),
+            window_seconds: line.limit.window.as_secs(),
             spent: line.spent,
             left: line.left,
             next_free: line.next_free.map(Time::of),
@@ -192,7 +192,7 @@ impl<'b> WireStaging<'b> {
     fn of(advice: &'b Staging, manifests: &[String]) -> Self {
         Self {
             issuer: &advice.issuer,
-            server: &advice.server,
+            server: advice.server,
             existing: advice.there.as_ref(),
             command: staging_command(advice, manifests).filter(|_| advice.there.is_none()),
         }

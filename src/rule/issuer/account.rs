@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use super::credentials::missing_secret;
-use super::directory::{host, known, meant};
+use super::directory::meant;
 use super::{Complaint, NETWORK, TLS, curl_inside, patch, restart, says};
 use crate::api::{AcmeIssuer, IssuerReason};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
+use crate::public_ca::{PublicCa, host};
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::x509::Bundle;
 
@@ -50,7 +51,7 @@ impl Fault {
             | IssuerReason::AuthFailed
             | IssuerReason::Unknown(_) => return None,
         };
-        Some((fault, known(&acme.server).map_or("the CA", |directory| directory.name)))
+        Some((fault, PublicCa::of_server(&acme.server).map_or("the CA", |directory| directory.name)))
     }
 
     fn of_verification(words: &str) -> Self {
@@ -73,7 +74,7 @@ impl Fault {
             Self::Email
         } else if says(words, BINDING) || (binding_secret.is_some() && missing_secret(words) == binding_secret) {
             Self::Binding
-        } else if says(words, TLS) && known(&acme.server).is_none() {
+        } else if says(words, TLS) && PublicCa::of_server(&acme.server).is_none() {
             Self::Tls
         } else if says(words, SERVER) || (says(words, &["no such host"]) && meant(&acme.server).is_some()) {
             Self::Server

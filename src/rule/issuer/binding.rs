@@ -4,13 +4,13 @@
 
 use super::account::{Fault, complaint};
 use super::credentials::{Home, missing_secret};
-use super::directory::known;
 use super::{Complaint, restart, says};
 use crate::api::issuer::ExternalAccountBinding;
 use crate::api::{AcmeIssuer, Secret};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
+use crate::public_ca::PublicCa;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static BINDING_WRONG: Rule = Rule {
@@ -84,7 +84,7 @@ fn binding_wrong(facts: &Facts) -> Judgement {
 }
 
 fn binding_missing(complaint: &Complaint, acme: &AcmeIssuer, ca: &str, home: &Home) -> Finding {
-    let needs = known(&acme.server).is_some_and(|directory| directory.needs_binding);
+    let needs = PublicCa::of_server(&acme.server).is_some_and(|directory| directory.needs_binding);
     let habit =
         if needs { "It gives accounts to its customers only" } else { "It gives accounts to known customers only" };
     complaint

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::account::Fault;
 use super::credentials::Home;
-use super::directory::host;
 use super::{Complaint, IssuerView, is_waiting, patch, request_words, says};
 use crate::api::{AcmeIssuer, IssuerSpec, Object};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
+use crate::public_ca::host;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::x509::{KeyType, PublicKey};
 

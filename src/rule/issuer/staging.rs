@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::directory::{known, real_hosts};
+use super::directory::real_hosts;
 use super::patch;
 use super::reference::point_at;
 use crate::api::{AcmeIssuer, Certificate, Object};
@@ -10,6 +10,7 @@ use crate::chain::IssuerView;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, PROGRAM, Witness};
 use crate::objref::{Kind, ObjRef};
+use crate::public_ca::PublicCa;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use crate::x509::Bundle;
 
@@ -47,7 +48,7 @@ fn staging_served(facts: &Facts) -> Judgement {
         return Ok(vec![finding.says(unspecific(certificate)).fix(renew(certificate))]);
     };
     let finding = finding.evidence(Witness::Spec(issuer.kind, "acme.server"), &acme.server);
-    let now_real = known(&acme.server).is_none_or(|directory| !directory.is_staging);
+    let now_real = PublicCa::of_server(&acme.server).is_none_or(|directory| !directory.is_staging);
     if now_real {
         return Ok(vec![
             finding
