@@ -3,6 +3,7 @@
 //! Here is what these rules and those about Secrets read alike; the rules are in the files below.
 
 pub(super) mod authority;
+pub(super) mod constraint;
 pub(super) mod csr;
 pub(super) mod key;
 pub(super) mod keystore;
@@ -10,6 +11,7 @@ pub(super) mod lifetime;
 pub(super) mod names;
 pub(super) mod pace;
 pub(super) mod renewal;
+pub(super) mod renewal_info;
 pub(super) mod sharing;
 
 use jiff::{SignedDuration, Timestamp};

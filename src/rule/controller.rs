@@ -106,9 +106,24 @@ fn as_of(facts: &Facts, lease: &Lease) -> Timestamp {
     }
 }
 
-/// When the leader last renewed its Lease.
+/// When the leader last renewed its Lease: by the API server's clock where `managedFields` tell, else by the leader's own.
 fn renewed(lease: &Lease) -> Option<Timestamp> {
+    arrived(lease).or_else(|| dated(lease))
+}
+
+/// The last renewal by the leader's own clock.
+fn dated(lease: &Lease) -> Option<Timestamp> {
     lease.spec.as_ref()?.renew_time.as_ref().map(|time| time.0)
+}
+
+/// When the API server took the last renewal, by its own clock: it moves the time of a manager's entry whenever that
+/// manager changes a value.
+fn arrived(lease: &Lease) -> Option<Timestamp> {
+    let entries = lease.metadata.managed_fields.iter().flatten();
+    let renewals = entries.filter(|entry| {
+        entry.fields_v1.as_ref().is_some_and(|fields| fields.0.pointer("/f:spec/f:renewTime").is_some())
+    });
+    renewals.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max()
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //!
 //! The list, `explain`, the docs' index, completion and JSON all read this one.
 
-use super::certificate::{authority, csr, key, keystore, lifetime, names, pace, renewal, sharing};
+use super::certificate::{
+    authority, constraint, csr, key, keystore, lifetime, names, pace, renewal, renewal_info, sharing,
+};
 use super::controller::{call, clock, down, managed, release, twice, webhook};
 use super::issuer::{
     account, binding, ca, credentials, key as account_key, reference, self_signed, shape, staging, status, vault,
@@ -144,11 +146,13 @@ pub static REGISTRY: &[&Rule] = &[
     &lifetime::RENEWBEFORE_CLOSE_TO_REAL_LIFETIME,
     &key::USAGES_REFUSED_OR_DROPPED,
     &renewal::EXPIRED_BUT_READY,
+    &names::COMMON_NAME_ALONE,
     &names::HOST_NOT_IN_CERTIFICATE,
     &pace::REISSUED_CONSTANTLY,
     &sharing::DUPLICATE_CERTIFICATE_IN_MANY_NAMESPACES,
     &authority::CA_ENDS_FIRST,
     &authority::CA_ROTATED,
+    &constraint::PATH_LENGTH_OR_NAME_CONSTRAINTS,
     &authority::EMPTY_DN,
     &authority::USED_FOR_LEAVES,
     &lifetime::DURATION_IGNORED_BY_ACME,
@@ -158,6 +162,7 @@ pub static REGISTRY: &[&Rule] = &[
     &progress::ISSUANCE_STALLED,
     &renewal::RENEWAL_FAILING_SILENTLY,
     &renewal::RENEWAL_BLOCKED_BY_BACKOFF,
+    &renewal_info::ARI_ERROR,
 ];
 
 /// The rule with this id or former id.

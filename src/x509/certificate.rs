@@ -9,6 +9,7 @@ use x509_parser::oid_registry::{OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_PKIX_
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::X509Version;
 
+use super::constraint::NameConstraints;
 use super::key::PublicKey;
 use super::link::{self, LinkFault, Signature};
 use super::name::{AltNames, Name};
@@ -34,6 +35,10 @@ pub struct Certificate {
     pub extended_key_usages: Option<Vec<String>>,
     /// `cA` of the basic constraints; `None` if the extension is absent.
     pub basic_ca: Option<bool>,
+    /// How many intermediates may stand between it and a leaf (`pathLenConstraint`); `None` for any number.
+    pub path_len: Option<u32>,
+    /// The names that it may sign for; `None` if the extension is absent.
+    pub name_constraints: Option<NameConstraints>,
     /// Hexadecimal.
     pub subject_key_id: Option<String>,
     /// Hexadecimal.
@@ -125,6 +130,8 @@ impl Certificate {
             key_usages: None,
             extended_key_usages: None,
             basic_ca: None,
+            path_len: None,
+            name_constraints: None,
             subject_key_id: None,
             authority_key_id: None,
             ocsp_servers: Vec::new(),
@@ -153,7 +160,13 @@ impl Certificate {
             ParsedExtension::ExtendedKeyUsage(_) => {
                 self.extended_key_usages = Some(usage::extended_key_usages(extension.value));
             }
-            ParsedExtension::BasicConstraints(basic) => self.basic_ca = Some(basic.ca),
+            ParsedExtension::BasicConstraints(basic) => {
+                self.basic_ca = Some(basic.ca);
+                self.path_len = basic.path_len_constraint.filter(|_| basic.ca);
+            }
+            ParsedExtension::NameConstraints(constraints) => {
+                self.name_constraints = Some(NameConstraints::of(constraints));
+            }
             ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key_id = Some(hex(id.0)),
             ParsedExtension::AuthorityKeyIdentifier(id) => {
                 self.authority_key_id = id.key_identifier.as_ref().map(|id| hex(id.0));

@@ -302,7 +302,7 @@ impl AltNames {
 }
 
 /// IPv4 in IPv6 counts as IPv4, as in Go.
-fn ip(bytes: &[u8]) -> Option<IpAddr> {
+pub(super) fn ip(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     let ip = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()?;
     Some(ip.to_canonical())

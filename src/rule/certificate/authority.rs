@@ -91,7 +91,7 @@ fn ca_ends_first(facts: &Facts) -> Judgement {
 }
 
 /// The CAs above the leaf, as far as the objects hold them.
-fn path(facts: &Facts, stored: &Bundle) -> Vec<x509::Certificate> {
+pub(super) fn path(facts: &Facts, stored: &Bundle) -> Vec<x509::Certificate> {
     let in_secret = facts.chain.secret.seen().and_then(|secret| in_key(secret, "ca.crt"));
     let mut known: Vec<x509::Certificate> = stored.rest().to_vec();
     known.extend(in_secret.iter().flat_map(Bundle::iter).cloned());
@@ -129,7 +129,7 @@ fn ca_secret(facts: &Facts) -> Option<(String, String)> {
 }
 
 /// The Certificate that the issuer's CA is made by.
-fn maker<'i>(facts: &Facts<'i>) -> Option<&'i Certificate> {
+pub(super) fn maker<'i>(facts: &Facts<'i>) -> Option<&'i Certificate> {
     let (namespace, name) = ca_secret(facts)?;
     facts.inventory.certificates_for_secret(&namespace, &name).next()
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::networking::v1::Ingress;
 
 use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
-use super::{is_acme, listed, merge_patch};
+use super::{is_acme, leaf, listed, merge_patch};
 use crate::api::certificate::CertificateSpec;
 use crate::api::gateway::Listener;
-use crate::api::{Certificate, Gateway, Object, RequestConditionType, Secret, annotation};
+use crate::api::{Certificate, Gateway, KeyUsage, Object, RequestConditionType, Secret, annotation};
 use crate::fact::Fact;
 use crate::facts::{Facts, gap};
 use crate::finding::{Finding, Fix, Witness};
@@ -97,6 +97,59 @@ fn unless_the_issuer_is_unknown(facts: &Facts) -> Judgement {
         }
         (Some(_) | None, _) => Ok(vec![]),
     }
+}
+
+pub static COMMON_NAME_ALONE: Rule = Rule {
+    id: "common-name-alone",
+    aliases: &[],
+    family: Family::Certificate,
+    nature: Nature::Risk,
+    severity: Severity::Warning,
+    outlook: Outlook::UntilMended,
+    since: "0.1.0",
+    summary: "the certificate has a common name and no alternative name, which clients do not look at",
+    doc: include_str!("../../../docs/rules/common-name-alone.md"),
+    needs: &[Kind::Certificate, Kind::CertificateRequest, Kind::Order, Kind::Issuer, Kind::ClusterIssuer],
+    explains: &[],
+    judge: common_name_alone,
+};
+
+fn common_name_alone(facts: &Facts) -> Judgement {
+    let certificate = facts.certificate()?;
+    let spec = &certificate.spec;
+    let name = common_name(spec).filter(|name| !name.is_empty()).ok_or(Withheld::NotApplicable)?;
+    // A CA is not spoken to; nor is who asks for other uses than a server's.
+    let is_server = spec.usages.is_empty() || spec.usages.contains(&KeyUsage::ServerAuth);
+    // ACME demands the name among the others; that is the other rule's matter.
+    if spec.is_ca || !is_server || is_acme(facts) {
+        return Err(Withheld::NotApplicable);
+    }
+    let asks = !spec.dns_names.is_empty()
+        || !spec.ip_addresses.is_empty()
+        || !spec.uris.is_empty()
+        || !spec.email_addresses.is_empty()
+        || !spec.other_names.is_empty();
+    // Some issuers put the common name among the names by themselves.
+    let has = leaf(facts).is_some_and(|leaf| !leaf.alt_names.is_empty());
+    if asks || has {
+        return Ok(vec![]);
+    }
+    let add = format!(r#"{{"spec":{{"dnsNames":["{name}"]}}}}"#);
+    let finding = COMMON_NAME_ALONE
+        .on(certificate.objref())
+        .says(format!("{} has the common name \"{name}\" and no other name, so clients take it for no host", certificate.name()))
+        .because("Go, browsers and current libraries compare hosts with the alternative names only; a common name alone matches nothing.")
+        .evidence(Witness::Spec(Kind::Certificate, "commonName"), &name)
+        .evidence(Witness::Spec(Kind::Certificate, "dnsNames, ipAddresses"), "none");
+    // What is no host name, as `controller of x`, would be refused among the DNS names.
+    let is_host = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-*".contains(c));
+    let fix = if is_host {
+        merge_patch("ask for it as a DNS name too", certificate, &add)
+    } else {
+        Fix::patch("name the hosts that it is for", "spec:\n  dnsNames: [HOST]")
+    };
+    let other = Fix::patch("if it is no server's certificate: say what it is for", "spec:\n  usages: [client auth]");
+    Ok(vec![finding.fix(fix).fix(other)])
 }
 
 pub static HOST_NOT_IN_CERTIFICATE: Rule = Rule {
@@ -314,7 +367,7 @@ fn covers(name: &str, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::covers;
+    use super::{CertificateSpec, KeyUsage, covers};
     use crate::facts::specimen::Specimen;
 
     #[test]
@@ -331,6 +384,43 @@ mod tests {
             objects.cluster_issuer().spec.acme = None;
         });
         assert_eq!(private.ids(), Vec::<&str>::new());
+    }
+
+    /// Certificate shop/web of a CA issuer, before anything is issued, with this changed in its spec.
+    fn of_a_ca(change: impl FnOnce(&mut CertificateSpec)) -> Specimen {
+        Specimen::http01().broken(|objects| {
+            objects.orders.clear();
+            objects.challenges.clear();
+            objects.cluster_issuer().spec = serde_saphyr::from_str("{ca: {secretName: root}}").unwrap();
+            change(&mut objects.certificate().spec);
+        })
+    }
+
+    #[test]
+    fn a_common_name_alone_is_told_of_servers() {
+        let alone = |change: fn(&mut CertificateSpec)| {
+            let specimen = of_a_ca(|spec| {
+                spec.common_name = "shop.example.com".into();
+                spec.dns_names.clear();
+                change(spec);
+            });
+            specimen.ids().contains(&"common-name-alone")
+        };
+        assert!(alone(|_| {}));
+        assert!(alone(|spec| spec.usages = vec![KeyUsage::ServerAuth, KeyUsage::ClientAuth]));
+        assert!(!alone(|spec| spec.usages = vec![KeyUsage::ClientAuth]));
+        assert!(!alone(|spec| spec.is_ca = true));
+        assert!(!alone(|spec| spec.ip_addresses = vec!["10.0.0.1".into()]));
+        assert!(!alone(|spec| spec.common_name.clear()));
+    }
+
+    #[test]
+    fn what_acme_does_with_a_common_name_alone_is_another_matter() {
+        let alone = Specimen::http01().broken(|objects| {
+            objects.certificate().spec.common_name = "shop.example.com".into();
+            objects.certificate().spec.dns_names.clear();
+        });
+        assert_eq!(alone.ids(), ["common-name-not-in-dns-names"]);
     }
 
     #[test]

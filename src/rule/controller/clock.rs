@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 
-use super::{asked, renewed};
+use super::{arrived, asked, dated};
 use crate::api::Object;
 use crate::chain::IssuerView;
 use crate::duration::human;
@@ -139,23 +139,14 @@ fn time_that_is_before(words: &str) -> Option<Timestamp> {
 /// A Lease of cert-manager's leaders whose renewal and arrival differ, and by how much the controller's clock is ahead.
 fn skewed_lease<'i>(facts: &Facts<'i>) -> Option<(&'i Lease, SignedDuration)> {
     let leases = facts.inventory.leases.named("cert-manager-controller");
-    let skews = leases.filter_map(|lease| Some((lease, renewed(lease)?.duration_since(arrived(lease)?))));
+    let skews = leases.filter_map(|lease| Some((lease, dated(lease)?.duration_since(arrived(lease)?))));
     skews.filter(|(_, skew)| skew.abs() > SKEW).max_by_key(|(_, skew)| skew.abs())
-}
-
-/// When the API server took the last renewal, by its own clock.
-fn arrived(lease: &Lease) -> Option<Timestamp> {
-    let entries = lease.metadata.managed_fields.iter().flatten();
-    let renewals = entries.filter(|entry| {
-        entry.fields_v1.as_ref().is_some_and(|fields| fields.0.pointer("/f:spec/f:renewTime").is_some())
-    });
-    renewals.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max()
 }
 
 fn words(lease: &Lease, skew: SignedDuration) -> String {
     let way = if skew.is_positive() { "after" } else { "before" };
-    let renewed = renewed(lease).map_or_else(String::new, |renewed| renewed.to_string());
-    format!("{renewed}, which is {} {way} the API server took it", human(skew.abs()))
+    let dated = dated(lease).map_or_else(String::new, |dated| dated.to_string());
+    format!("{dated}, which is {} {way} the API server took it", human(skew.abs()))
 }
 
 #[cfg(test)]
@@ -186,6 +177,8 @@ mod tests {
         assert!(behind.judge().headline.contains("8m40s behind"), "{}", behind.judge().headline);
         let ahead = asked("2026-11-22T06:45:00.000000Z", "2026-11-22T06:39:40Z");
         assert!(ahead.judge().headline.contains("5m20s ahead of"), "{}", ahead.judge().headline);
+        // A leader that is an hour behind is no leader that has gone.
+        assert_eq!(asked("2026-11-22T05:39:00.000000Z", "2026-11-22T06:39:40Z").ids(), ["clock-skew"]);
         assert_eq!(asked("2026-11-22T06:39:38.900000Z", "2026-11-22T06:39:40Z").ids(), Vec::<&str>::new());
     }
 
