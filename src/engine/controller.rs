@@ -241,7 +241,11 @@ fn secret(cluster: &Cluster, change: &Change, wake: &mut impl FnMut(&[Controller
     {
         wake(&[Controller::ClusterIssuers], &issuer.objref());
     }
-    for request in cluster.requests_for_key(namespace, &object.name) {
+    // Requests that leave the group to the default are overlooked (`certificaterequests/selfsigned/checks.go`).
+    for request in cluster
+        .requests_for_key(namespace, &object.name)
+        .filter(|request| request.spec.issuer_ref.group == Kind::Issuer.group())
+    {
         wake(&[Controller::RequestsSelfSigned], &request.objref());
     }
 }

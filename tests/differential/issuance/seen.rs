@@ -123,10 +123,11 @@ impl Observer {
             for who in ["username", "groups", "uid", "extra"] {
                 normal["spec"].as_object_mut().map(|spec| spec.remove(who));
             }
-            cut_suffix(
-                &mut normal,
-                &format!("/metadata/annotations/{}", annotation::PRIVATE_KEY_SECRET_NAME.replace('/', "~1")),
-            );
+            // A request without a Certificate names a Secret that somebody named.
+            if object.pointer("/metadata/ownerReferences").is_some() {
+                let key = annotation::PRIVATE_KEY_SECRET_NAME.replace('/', "~1");
+                cut_suffix(&mut normal, &format!("/metadata/annotations/{key}"));
+            }
         }
         cut_suffix(&mut normal, "/status/nextPrivateKeySecretName");
         if let Some(conditions) = normal.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
