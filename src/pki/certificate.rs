@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::algorithm::{AlgorithmFault, SignatureAlgorithm};
 use super::chain::{self, ChainFault, Links, PemBundle};
+use super::constraints::{self, Unreadable};
 use super::key::{PrivateKey, SignFault};
 use super::request::basic_constraints;
 use super::template::Template;
@@ -31,6 +32,8 @@ pub enum IssueFault {
     Time,
     #[error("error creating x509 certificate: {0}")]
     Sign(#[from] SignFault),
+    #[error("error decoding DER certificate bytes: {0}")]
+    Constraints(#[from] Unreadable),
     #[error(transparent)]
     Chain(#[from] ChainFault),
 }
@@ -98,6 +101,8 @@ impl Template {
         let algorithm = SignatureAlgorithm::of_key(&signer.public().key_type)?;
         let tbs = self.to_be_signed(parent, algorithm, urls, serial)?;
         let signature = signer.sign(algorithm, &tbs)?;
+        // cert-manager reads what it has signed.
+        self.constraints.as_ref().map_or(Ok(()), |extension| constraints::reread(&extension.value))?;
         Ok(der::sequence([tbs, algorithm.identifier(), der::bit_string(&signature)]))
     }
 

@@ -1,9 +1,14 @@
 //! Name constraints (RFC 5280 §4.2.1.10) as they are written and read (cert-manager's `pkg/util/pki/nameconstraints.go`,
 //! and Go's `crypto/x509`, which writes them the same way).
 
+mod reread;
+
 use std::net::IpAddr;
 
 use thiserror::Error;
+
+pub use reread::Unreadable;
+pub(super) use reread::reread;
 
 use super::request::RequestFault;
 use super::sans::ia5;
