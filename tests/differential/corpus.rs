@@ -96,11 +96,20 @@ impl Group {
 impl Case {
     fn read(group: &str, folder: &Path) -> Self {
         let namespace = format!("shim-{group}-{}", name_of(folder));
-        let placed = |documents: Vec<Value>| documents.into_iter().map(|one| placed(one, &namespace)).collect();
-        let steps = steps(folder, &namespace).into_iter().map(placed).collect();
+        let steps =
+            steps(folder, &namespace).into_iter().map(|documents| Self::placed(documents, &namespace)).collect();
         let expect = folder.join("expect.yaml");
         let expect = expect.exists().then(|| parsed(&expect));
         Self { namespace, steps, expect, folder: folder.to_owned() }
+    }
+
+    /// Objects go into the namespace of the case, unless they name another.
+    pub fn placed(mut documents: Vec<Value>, namespace: &str) -> Vec<Value> {
+        for document in &mut documents {
+            let metadata = document["metadata"].as_object_mut().expect("an object has metadata");
+            metadata.entry("namespace").or_insert_with(|| namespace.into());
+        }
+        documents
     }
 
     /// Where it is, from the root of the repository.
@@ -123,13 +132,6 @@ pub fn steps(folder: &Path, namespace: &str) -> Vec<Vec<Value>> {
 pub fn shown(path: &Path) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     path.strip_prefix(root).unwrap_or(path).display().to_string()
-}
-
-/// Objects go into the namespace of the case, unless they name another.
-fn placed(mut document: Value, namespace: &str) -> Value {
-    let metadata = document["metadata"].as_object_mut().expect("an object has metadata");
-    metadata.entry("namespace").or_insert_with(|| namespace.into());
-    document
 }
 
 /// What a YAML file holds.

@@ -15,6 +15,7 @@ mod differential;
 mod follow;
 mod issuance;
 mod lab;
+mod random;
 mod rbac;
 mod renew;
 mod run;

@@ -10,7 +10,8 @@ fn the_engine_does_what_the_real_controllers_did() {
     for group in Group::all() {
         for case in &group.cases {
             let expect = case.expect.as_ref().unwrap_or_else(|| panic!("{} was never recorded", case.path()));
-            for (step, (ours, theirs)) in play(&group, case).iter().zip(expect).enumerate() {
+            let ours = play(&group, case).unwrap_or_else(|| panic!("{} does not come to rest", case.path()));
+            for (step, (ours, theirs)) in ours.iter().zip(expect).enumerate() {
                 if ours != theirs {
                     let [ours, theirs] = [ours, theirs].map(|seen| serde_saphyr::to_string(seen).unwrap());
                     wrong.push(format!(

@@ -125,7 +125,8 @@ impl Step {
         steps(folder, namespace).into_iter().map(|documents| Self::of(documents, namespace)).collect()
     }
 
-    fn of(documents: Vec<serde_json::Value>, namespace: &str) -> Self {
+    /// Documents in the order in which they are done.
+    pub fn of(documents: Vec<serde_json::Value>, namespace: &str) -> Self {
         let wait = documents.iter().filter_map(|document| document["wait"].as_u64()).sum();
         let documents = documents.into_iter().filter(|document| document["wait"].is_null());
         let mut documents: Vec<_> = documents.map(|document| Document::of(document, namespace)).collect();

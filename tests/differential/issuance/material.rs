@@ -136,7 +136,8 @@ impl Material {
     /// Keys and their identifiers by name.
     fn word(&self, element: Element<'_>) -> Option<String> {
         let id = self.ids.get(element.content).cloned();
-        let unknown = || (element.content.len() == 20).then(|| "(id of a key that is not here)".to_owned());
+        let is_id = element.content.len() == 20 && elements(element.content).is_none();
+        let unknown = || is_id.then(|| "(id of a key that is not here)".to_owned());
         if element.tag == der::OCTET_STRING {
             return id.or_else(unknown);
         }
