@@ -31,6 +31,7 @@ mod rule_docs;
 mod scripted;
 mod shims;
 mod sources;
+mod suffixes;
 mod widths;
 
 use differential::is_set;
