@@ -17,7 +17,7 @@ mod retry;
 mod session;
 mod stack;
 mod status;
-mod tls;
+pub mod tls;
 mod wire;
 
 pub use self::exec::{ExecError, Stdin};
@@ -25,7 +25,7 @@ pub use self::files::{Disk, Files};
 pub use self::flags::{Flags, parse_request_timeout};
 pub use self::refusal::ConnectError;
 pub use self::request_error::RequestError;
-pub use self::resolve::Resolved;
+pub use self::resolve::{Resolved, Trust};
 pub use self::session::{Accept, Session, WarningSink, open};
 pub use self::status::{Cause, Details, Status};
 

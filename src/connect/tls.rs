@@ -14,17 +14,18 @@ use super::refusal::ConnectError;
 use super::resolve::{Identity, Trust};
 
 /// The configuration for connecting, and the place where a refused certificate is described.
-pub(super) struct Tls {
+pub struct Tls {
     pub config: ClientConfig,
     pub refused: Refused,
 }
 
 /// What the last certificate that was refused looked like: names and issuer, and why.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Refused(Arc<Mutex<Option<String>>>);
+pub struct Refused(Arc<Mutex<Option<String>>>);
 
 impl Refused {
-    pub(super) fn last(&self) -> Option<String> {
+    /// The words for the last one.
+    pub fn last(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -34,7 +35,7 @@ impl Refused {
 }
 
 /// Sets TLS up. The roots of the machine are read only where nothing else is trusted.
-pub(super) fn configure(trust: &Trust, identity: Option<&Identity>) -> Result<Tls, ConnectError> {
+pub fn configure(trust: &Trust, identity: Option<&Identity>) -> Result<Tls, ConnectError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let failed = |err: &dyn std::fmt::Display| ConnectError::Tls(err.to_string());
     let judge: Arc<dyn ServerCertVerifier> = match trust {

@@ -13,6 +13,7 @@ pub(super) mod scheduler;
 mod url;
 
 pub(super) use challenges::challenges;
+pub use client::jwk;
 pub(super) use orders::orders;
 
 use client::{Client, NO_CLIENT};

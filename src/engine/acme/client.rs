@@ -128,6 +128,11 @@ fn nonsense(words: &str) -> AcmeFailure {
 
 /// The JWK thumbprint of an RSA key (RFC 7638).
 fn thumbprint(key: &PublicKey) -> Option<String> {
+    Some(URL_SAFE_NO_PAD.encode(digest::digest(&SHA256, jwk(key)?.as_bytes())))
+}
+
+/// An RSA key as JWK (RFC 7517), its members in the order that the thumbprint wants.
+pub fn jwk(key: &PublicKey) -> Option<String> {
     let KeyType::Rsa(_) = key.key_type else { return None };
     let mut numbers = Reader(key.bits()).next()?.inner(der::SEQUENCE)?;
     let mut number = || -> Option<String> {
@@ -136,8 +141,7 @@ fn thumbprint(key: &PublicKey) -> Option<String> {
         Some(URL_SAFE_NO_PAD.encode(&bytes[start..]))
     };
     let (modulus, exponent) = (number()?, number()?);
-    let jwk = format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#);
-    Some(URL_SAFE_NO_PAD.encode(digest::digest(&SHA256, jwk.as_bytes())))
+    Some(format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#))
 }
 
 /// `status.acme.lastPrivateKeyHash`: the SHA-256 of the key's PKCS#1 DER.
