@@ -341,9 +341,17 @@ pub struct DryRunArgs {
     #[arg(long, value_name = "FILE")]
     pub world: Option<String>,
 
-    /// How much time to play, such as 36h or 70d; less if nothing more will happen
-    #[arg(long, value_name = "DURATION", default_value = "24h")]
-    pub until: String,
+    /// Have this ACME server issue for real, whatever the issuers name: the URL of its directory
+    #[arg(long, value_name = "URL", conflicts_with = "diff")]
+    pub acme: Option<String>,
+
+    /// With --acme: trust these certificates (PEM) in place of the issuers' and the system's
+    #[arg(long, value_name = "FILE", requires = "acme")]
+    pub ca_file: Option<String>,
+
+    /// How much time to play, such as 36h or 70d; less if nothing more will happen [default: 24h, with --acme 10m]
+    #[arg(long, value_name = "DURATION")]
+    pub until: Option<String>,
 
     /// Names and numbers that are random follow from it
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]

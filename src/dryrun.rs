@@ -9,6 +9,7 @@ pub mod diff;
 pub mod listing;
 pub mod objects;
 pub mod outside;
+pub mod real;
 pub mod telling;
 pub mod timeline;
 pub mod trace;
@@ -41,6 +42,10 @@ pub enum Ended {
     TimeUp { next: Timestamp },
     /// There were as many looks as there may be.
     TooManySteps,
+    /// Something is due at this time, and a real service cannot be asked ahead of time.
+    Ahead { next: Timestamp },
+    /// The user has stopped it.
+    Interrupted,
 }
 
 /// A run that is over.
@@ -81,12 +86,16 @@ pub fn play(
 ) -> Over {
     let mut run = Run { engine, outside, now: start, last: start, steps: 0, waiting: BTreeMap::new(), counter: 0 };
     let ended = loop {
-        if !run.work(limits.steps, watch) {
-            break Ended::TooManySteps;
+        if let Some(ended) = run.work(limits, watch) {
+            break ended;
+        }
+        if run.outside.is_interrupted() {
+            break Ended::Interrupted;
         }
         match run.next() {
             None => break Ended::AtRest,
             Some(next) if next > limits.until => break Ended::TimeUp { next },
+            Some(next) if run.is_ahead(next) => break Ended::Ahead { next },
             Some(next) => run.now = run.now.max(next),
         }
     };
@@ -105,15 +114,18 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    /// Lets everything happen that is due now. False: there were too many steps.
-    fn work(&mut self, most: usize, watch: &mut dyn FnMut(&Moment<'_>, &Engine)) -> bool {
+    /// Lets everything happen that is due now. Where answers take real time, that may be more than there is.
+    fn work(&mut self, limits: Limits, watch: &mut dyn FnMut(&Moment<'_>, &Engine)) -> Option<Ended> {
         loop {
+            if self.now > limits.until {
+                return Some(Ended::TimeUp { next: self.now });
+            }
             while let Some(step) = self.engine.step(self.now) {
                 self.steps += 1;
                 self.outside.see(&step.changes, self.engine.objects(), self.now);
                 self.note(&Moment::Looked(&step), watch);
-                if self.steps >= most {
-                    return false;
+                if self.steps >= limits.steps {
+                    return Some(Ended::TooManySteps);
                 }
             }
             while let Some((id, question)) = self.engine.poll_question() {
@@ -122,8 +134,8 @@ impl Run<'_> {
             let objects = self.outside.act(self.engine.cluster(), self.now);
             if !objects.is_empty() {
                 self.note(&Moment::Changed { at: self.now, objects: &objects }, watch);
-            } else if !self.ask(watch) {
-                return true;
+            } else if self.outside.is_interrupted() || !self.ask(watch) {
+                return None;
             }
         }
     }
@@ -135,7 +147,10 @@ impl Run<'_> {
         if self.engine.asker(waiting.id).is_none() {
             return true;
         }
-        match self.outside.answer(&waiting.question, waiting.asked, self.engine.objects(), self.now) {
+        let reply = self.outside.answer(&waiting.question, waiting.asked, self.engine.objects(), self.now);
+        // A real answer takes its time.
+        self.now = self.outside.time().map_or(self.now, |time| time.max(self.now));
+        match reply {
             // A time that has come already would ask for ever.
             Reply::Later(at) => self.wait(at.max(self.now + jiff::SignedDuration::from_millis(1)), waiting),
             Reply::Now(answer) => {
@@ -145,6 +160,20 @@ impl Run<'_> {
             }
         }
         true
+    }
+
+    /// Whether a time is too far ahead of the clock of whoever answers for real. What only repeats what has failed is
+    /// not waited for as long.
+    fn is_ahead(&self, next: Timestamp) -> bool {
+        let Some(time) = self.outside.time() else { return false };
+        let question = self.waiting.keys().next().map(|(at, _)| *at);
+        let new = [self.engine.next_scheduled(), question, self.outside.deadline()].into_iter().flatten().min();
+        let lead = if new.is_some_and(|new| new.duration_since(time) <= real::LEAD) {
+            real::LEAD
+        } else {
+            real::LEAD_OF_RETRIES
+        };
+        next.duration_since(time) > lead
     }
 
     fn wait(&mut self, at: Timestamp, waiting: Waiting) {

@@ -3,6 +3,7 @@
 //! The way is always the same: facts → chain → stage → rules → report → render.
 //! `docs/architecture.md` states what each module may do and, above all, what it never does.
 
+pub mod acme;
 pub mod api;
 pub mod budget;
 pub mod chain;

@@ -2,6 +2,7 @@
 
 mod existing;
 mod read;
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
@@ -16,6 +17,7 @@ use crate::chain::Chain;
 use crate::cli::{DryRunArgs, DryRunOutput};
 use crate::dryrun::listing::{self, Keys};
 use crate::dryrun::outside::Outside;
+use crate::dryrun::real::Real;
 use crate::dryrun::timeline::{Recorder, Timeline};
 use crate::dryrun::trace::Tracer;
 use crate::dryrun::{Ended, Limits, Over, diff, objects, play};
@@ -45,8 +47,15 @@ pub fn run(args: &DryRunArgs, context: &mut Context) -> Result<Exit, Failure> {
     for object in diff::without_secret(&input.existing.objects) {
         context.note(&format!("Not seen: the Secret of {object}; it is played as if it were gone"));
     }
-    let without = if args.diff { Some(ran(set_up(input.without_manifests(), args), args)?) } else { None };
-    let Ran { engine, stage, limits, timeline, over, trace } = ran(set_up(input, args), args)?;
+    let real = service::real(args, &input.world, context)?;
+    let without = if args.diff { Some(ran(set_up(input.without_manifests(), None, args), args)?) } else { None };
+    let Ran { engine, stage, limits, timeline, over, trace, left } = ran(set_up(input, real, args), args)?;
+    for words in left {
+        context.note(&format!("Shown to the CA still: {words}"));
+    }
+    if over.ended == Ended::Interrupted {
+        return Err(Failure::Interrupted);
+    }
     let Stage { start, rest, line, notes, applied, written } = stage;
     let end = End { engine: &engine, over, start, limits, timeline: &timeline, applied: &applied };
     let (shown, exit) = end.judge(&rest, line, &notes);
@@ -85,6 +94,8 @@ struct Ran {
     timeline: Timeline,
     over: Over,
     trace: String,
+    /// What is shown to a real CA still, and why.
+    left: Vec<String>,
 }
 
 fn ran(set_up: SetUp, args: &DryRunArgs) -> Result<Ran, Failure> {
@@ -100,7 +111,8 @@ fn ran(set_up: SetUp, args: &DryRunArgs) -> Result<Ran, Failure> {
             trace.push_str(&json::line(&tracer.line(moment, engine)));
         }
     });
-    Ok(Ran { engine, stage, limits, timeline: recorder.finish(), over, trace })
+    let left = outside.clear();
+    Ok(Ran { engine, stage, limits, timeline: recorder.finish(), over, trace, left })
 }
 
 /// Everything in its place before the first step.
@@ -122,11 +134,15 @@ struct Stage {
     written: BTreeMap<ObjRef, diff::Leaves>,
 }
 
-fn set_up(input: Input, args: &DryRunArgs) -> SetUp {
+fn set_up(input: Input, real: Option<Box<dyn Real>>, args: &DryRunArgs) -> SetUp {
     let Input { world, existing: Existing { objects: mut rest, line, now: start }, mut let_in } = input;
     let mut flags = world.controller.flags();
     if world.approval.is_some() {
         flags.disabled.insert(Controller::Approver);
+    }
+    if let Some(directory) = &args.acme {
+        service::name_server(&mut rest, directory);
+        service::name_server(&mut let_in.objects, directory);
     }
     let mut engine = Engine::new(start, args.seed, flags);
     objects::put(engine.cluster(), &mut rest);
@@ -136,7 +152,7 @@ fn set_up(input: Input, args: &DryRunArgs) -> SetUp {
     rest.external_issuers.append(&mut let_in.objects.external_issuers);
     rest.deployments.append(&mut let_in.objects.deployments);
     objects::add_classes(engine.cluster(), &mut rest, &world);
-    let outside = Outside::new(world, start, args.seed);
+    let outside = Outside::new(world, start, args.seed).with(real);
     let stage = Stage { start, rest, line, notes: let_in.notes, applied, written };
     SetUp { engine, outside, stage }
 }
@@ -147,8 +163,9 @@ fn steps(cluster: &Cluster) -> usize {
 
 /// The last moment to play.
 fn args_until(args: &DryRunArgs, start: Timestamp) -> Result<Timestamp, Failure> {
-    let usage = |why: &str| Failure::Usage { message: format!("invalid --until {:?}: {why}", args.until) };
-    let length = args.until.parse::<crate::dryrun::world::Span>().map_err(|why| usage(&why))?.0;
+    let until = args.until.as_deref().unwrap_or(if args.acme.is_some() { "10m" } else { "24h" });
+    let usage = |why: &str| Failure::Usage { message: format!("invalid --until {until:?}: {why}") };
+    let length = until.parse::<crate::dryrun::world::Span>().map_err(|why| usage(&why))?.0;
     if length.is_zero() {
         return Err(usage("nothing would be played"));
     }
@@ -173,7 +190,11 @@ impl<'e> End<'e> {
             certificate.is(CertificateConditionType::Ready) || unplayed(self.engine, certificate).is_some()
         });
         // What waits for something has waited for it until the end. Where the play stops, nothing waits.
-        let now = if is_settled { self.over.last } else { self.limits.until };
+        let is_cut = match self.over.ended {
+            Ended::Ahead { .. } | Ended::Interrupted => true,
+            Ended::AtRest | Ended::TimeUp { .. } | Ended::TooManySteps => false,
+        };
+        let now = if is_settled || is_cut { self.over.last } else { self.limits.until };
         let inventory = Inventory::new(objects::out(self.engine, rest));
         let looked = Looked {
             inventory: ManuallyDrop::new(inventory),

@@ -20,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::outside::Reply;
 use super::outside::network::Network;
 use super::world::World;
+use crate::api::Challenge;
 use crate::engine::question::Answer;
 use crate::engine::question::acme::{AcmeCall, AcmeDirectory, AcmeFailure, AcmeReply, AcmeRequest, Problem};
 use crate::engine::random::Random;
@@ -145,6 +146,12 @@ impl Ca {
             self.validate(at, network);
         }
     }
+}
+
+/// Whether a CA would see the response to an HTTP-01 challenge.
+pub fn shows_http01(network: &Network<'_>, challenge: &Challenge) -> bool {
+    let spec = &challenge.spec;
+    fetch::http01(network, &spec.dns_name, &spec.token, &spec.key).is_ok()
 }
 
 /// The problem of something that is not there.

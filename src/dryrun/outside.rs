@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::ca::Ca;
+use super::real::{Asking, Real};
 use super::world::World;
 use crate::engine::cluster::{Change, Cluster};
 use crate::engine::question::dns::{Dns01Change, Dns01Check, DnsVerb};
@@ -46,6 +47,7 @@ pub struct Outside {
     cas: BTreeMap<String, Ca>,
     neighbours: neighbours::Neighbours,
     approver: approver::Approver,
+    real: Option<Box<dyn Real>>,
 }
 
 impl Outside {
@@ -60,7 +62,29 @@ impl Outside {
             cas: BTreeMap::new(),
             neighbours: neighbours::Neighbours::default(),
             approver: approver::Approver::default(),
+            real: None,
         }
+    }
+
+    /// The same world, in which somebody answers for real.
+    #[must_use]
+    pub fn with(self, real: Option<Box<dyn Real>>) -> Self {
+        Self { real, ..self }
+    }
+
+    /// The time out there, where somebody answers for real.
+    pub fn time(&self) -> Option<Timestamp> {
+        self.real.as_ref().map(|real| real.time())
+    }
+
+    /// Whether the user has asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.real.as_ref().is_some_and(|real| real.is_interrupted())
+    }
+
+    /// Takes away what was shown for real and is there still. Gives what could not be taken away.
+    pub fn clear(&mut self) -> Vec<String> {
+        self.real.as_mut().map(|real| real.clear()).unwrap_or_default()
     }
 
     /// How the world is.
@@ -91,6 +115,19 @@ impl Outside {
 
     /// Answers a question that was first put at `asked`.
     pub fn answer(&mut self, question: &Question, asked: Timestamp, cluster: &Cluster, now: Timestamp) -> Reply {
+        let real = self.real.as_mut().and_then(|real| {
+            let network = Network { world: &self.world, zone: &self.zone, cluster, start: self.start, now };
+            real.answer(&Asking { question, asked, network })
+        });
+        if let Some(reply) = real {
+            // The self-check looks at the imagined zone, which has the record as well then.
+            if let (Question::Dns01Change(change), Reply::Now(answer)) = (question, &reply)
+                && **answer == Answer::Dns01Change(Ok(()))
+            {
+                self.change(change, cluster, now);
+            }
+            return reply;
+        }
         match question {
             Question::Acme(call) => {
                 let directory = &call.server.directory;

@@ -5,6 +5,7 @@
 
 mod controller;
 mod read;
+mod solvers;
 pub mod values;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 pub use controller::Controller;
 pub use read::{WorldFault, read};
+pub use solvers::{DnsSolver, HttpSolver, Rfc2136, Solvers, TsigAlgorithm, TsigKey};
 pub use values::{Names, Span, When};
 
 /// A world file.
@@ -41,6 +43,9 @@ pub struct World {
     pub cas: Vec<CaEntry>,
     #[serde(default)]
     pub controller: Controller,
+    /// Who shows a real CA the responses to its challenges.
+    #[serde(default)]
+    pub solvers: Solvers,
 }
 
 /// Names and what is found under them.

@@ -354,7 +354,10 @@ fn end(out: &mut String, shown: &Shown, style: &Style) {
     let words = match shown.over.ended {
         Ended::AtRest => format!("At the end, {at}, nothing more will happen:"),
         Ended::TimeUp { next } => format!("At {at}; the next thing happens at {next}:"),
-        Ended::TooManySteps => format!("At {at}, where the run was stopped:"),
+        Ended::TooManySteps | Ended::Interrupted => format!("At {at}, where the run was stopped:"),
+        Ended::Ahead { next } => {
+            format!("At {at}; the next thing happens at {next}, and a real CA is not asked ahead of time:")
+        }
     };
     out.push('\n');
     prose::hang(out, "", &words, 0, 2, style.width);

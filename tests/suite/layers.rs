@@ -47,6 +47,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("render::style", &["env"]),
     // The edges.
     ("connect", &["env"]),
+    // The other driver's half: the CA's questions, asked over the network.
+    ("acme", &["connect", "clock", "dryrun", "engine", "api", "pki"]),
     ("source", &["facts", "chain", "inventory", "api"]),
     ("source::manifests", &["source::files", "manifest"]),
     // The plan of what to ask next goes by the stage.
@@ -62,6 +64,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "source",
             "change",
             "connect",
+            "acme",
             "dryrun",
             "render",
             "budget",

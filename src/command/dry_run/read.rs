@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::existing::{self, Existing};
 use crate::cli::{DryRunArgs, DryRunOutput};
 use crate::command::{Context, Failure};
@@ -42,7 +44,12 @@ pub fn read(args: &DryRunArgs, context: &mut Context) -> Result<Input, Failure> 
             what: fault.what,
         })?;
     }
-    let existing = existing::read(args, context)?;
+    let mut existing = existing::read(args, context)?;
+    if args.acme.is_some() {
+        // What is asked for real happens now, whenever the objects were saved.
+        let seconds = context.now().as_second();
+        existing.now = Timestamp::from_second(seconds).expect("it was a time");
+    }
     let let_in = let_in(manifests, &existing.objects, context);
     Ok(Input { world, existing, let_in })
 }

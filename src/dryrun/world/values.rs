@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
@@ -218,6 +218,19 @@ impl<'de> Deserialize<'de> for MacKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(|why| de::Error::custom(format_args!("not a key in base64url without padding: {why}")))
+    }
+}
+
+/// The key that a name server shares with those who may change its zones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedKey(pub Redacted<Vec<u8>>);
+
+impl<'de> Deserialize<'de> for SharedKey {
+    /// The text is not quoted: it is a key.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = STANDARD.decode(text).map_err(|_| de::Error::custom("not a key in base64"))?;
+        Ok(Self(Redacted::new(bytes)))
     }
 }
 
