@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod acme;
 mod admission;
 #[path = "../admission/cases.rs"]
 mod admission_cases;

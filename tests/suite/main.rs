@@ -26,12 +26,13 @@ mod live_cases;
 mod manifests;
 mod outputs;
 mod permissions;
+mod real_ca;
 mod renewals;
 mod rule_docs;
 mod scripted;
 mod shims;
 mod sources;
-mod suffixes;
+mod stub_ca;
 mod widths;
 
 use differential::is_set;
