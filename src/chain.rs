@@ -8,6 +8,7 @@ mod issuer;
 pub mod names;
 mod next;
 mod position;
+pub mod way;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service};
@@ -174,7 +175,8 @@ impl<'i> RequestNode<'i> {
             | Kind::ListenerSet
             | Kind::Deployment
             | Kind::Lease
-            | Kind::EndpointSlice => false,
+            | Kind::EndpointSlice
+            | Kind::Host => false,
         }
     }
 }

@@ -134,7 +134,8 @@ pub enum StatusOutput {
 
 #[derive(Debug, Args)]
 pub struct DiagnoseArgs {
-    /// NAME (a Certificate), TYPE/NAME, TYPE NAME..., or TYPE for all of it; none means everything in the namespace
+    /// NAME (a Certificate), TYPE/NAME, TYPE NAME..., TYPE for all of it, or a host as https://HOST or host/HOST; none
+    /// means everything in the namespace
     #[arg(value_name = "TYPE/NAME")]
     pub targets: Vec<String>,
 

@@ -3,6 +3,7 @@
 //! Rules read facts through this file. It answers with [`Withheld`] where a thing does not apply or could not be
 //! looked at, so that no rule mistakes "not seen" for "not there". It never judges.
 
+mod asked;
 mod breaks;
 mod controller;
 mod release;
@@ -11,9 +12,12 @@ pub mod specimen;
 mod stored;
 mod subject;
 
+use std::cell::OnceCell;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Event;
 
+pub use asked::{Asked, Unmade};
 pub use controller::{Component, Installation, Workload};
 pub use release::Release;
 
@@ -39,6 +43,9 @@ pub struct Facts<'i> {
     pub back_off: BackOff,
     stored: stored::Stored,
     installation: Installation<'i>,
+    asked: OnceCell<Option<Asked>>,
+    /// The host that the subject is looked at for: of what it serves beside that, nothing is said.
+    pub host: Option<String>,
 }
 
 impl<'i> Facts<'i> {
@@ -47,7 +54,14 @@ impl<'i> Facts<'i> {
         let installation = Installation::of(inventory);
         let back_off = installation.back_off();
         let stage = position(&chain, now, &back_off);
-        Self { now, inventory, chain, stage, back_off, stored: stored::Stored::default(), installation }
+        let (stored, asked) = (stored::Stored::default(), OnceCell::new());
+        Self { now, inventory, chain, stage, back_off, stored, installation, asked, host: None }
+    }
+
+    /// The same, looked at for the sake of one host.
+    #[must_use]
+    pub fn for_host(self, host: Option<&str>) -> Self {
+        Self { host: host.map(str::to_owned), ..self }
     }
 
     /// The Certificate at the root of the chain.

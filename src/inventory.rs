@@ -16,6 +16,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
 
 use crate::api::{
@@ -119,6 +120,7 @@ impl Objects {
             Some(Kind::Deployment) => push(&mut self.deployments, from)?,
             Some(Kind::Lease) => push(&mut self.leases, from)?,
             Some(Kind::EndpointSlice) => push(&mut self.endpoint_slices, from)?,
+            Some(Kind::Host) => return Ok(false),
             None if kind.ends_with("Issuer") => push(&mut self.external_issuers, from)?,
             None if kind == "CustomResourceDefinition" => {
                 self.define(from)?;
@@ -364,8 +366,14 @@ impl Inventory {
     /// The events about one object, oldest first. Those of a former object of the same name are left out when
     /// both UIDs are known.
     pub fn events_of<'i, T: Object>(&'i self, object: &T) -> impl DoubleEndedIterator<Item = &'i Event> {
-        let wanted = [T::KIND.word(), object.namespace().unwrap_or_default(), object.name()];
-        let ours = object.uid();
+        self.events_about(T::KIND, object.meta())
+    }
+
+    /// The same for an object of which the metadata are at hand.
+    pub fn events_about<'i>(&'i self, kind: Kind, meta: &ObjectMeta) -> impl DoubleEndedIterator<Item = &'i Event> {
+        let [namespace, name] = [&meta.namespace, &meta.name].map(|word| word.as_deref().unwrap_or_default());
+        let wanted = [kind.word(), namespace, name];
+        let ours = meta.uid.as_deref();
         self.events_by_object.find(&self.events, wanted, move |event| {
             let theirs = event.involved_object.uid.as_deref().filter(|uid| !uid.is_empty());
             about(event) == wanted && theirs.zip(ours).is_none_or(|(theirs, ours)| theirs == ours)
@@ -399,17 +407,18 @@ impl Inventory {
             Kind::Issuer => Some(&self.issuers),
             Kind::ClusterIssuer => Some(&self.cluster_issuers),
             Kind::Secret => Some(&self.secrets),
+            Kind::Ingress => Some(&self.ingresses),
+            Kind::Gateway => Some(&self.gateways),
+            Kind::ListenerSet => Some(&self.listener_sets),
+            Kind::HttpRoute => Some(&self.http_routes),
+            Kind::Pod => Some(&self.pods),
             Kind::Event
-            | Kind::Pod
             | Kind::Service
-            | Kind::Ingress
             | Kind::IngressClass
-            | Kind::HttpRoute
-            | Kind::Gateway
-            | Kind::ListenerSet
             | Kind::Deployment
             | Kind::Lease
-            | Kind::EndpointSlice => None,
+            | Kind::EndpointSlice
+            | Kind::Host => None,
         }
     }
 

@@ -21,6 +21,7 @@ pub mod facts;
 pub mod finding;
 pub mod forecast;
 pub mod horizon;
+pub mod host;
 pub mod inventory;
 pub mod manifest;
 pub mod objref;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Every kind of object that the chain and its diagnosis speak of.
+/// Every kind of object that the chain and its diagnosis speak of, and one that no API server has: a host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Certificate,
@@ -27,6 +27,8 @@ pub enum Kind {
     Deployment,
     Lease,
     EndpointSlice,
+    /// A host name that clients ask for, such as `app.example.com`. No object: something to start from.
+    Host,
 }
 
 /// What is fixed about a kind.
@@ -52,7 +54,7 @@ const fn names(
 
 impl Kind {
     /// Every kind, in the order in which a chain is read.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Certificate,
         Self::CertificateRequest,
         Self::Order,
@@ -71,6 +73,7 @@ impl Kind {
         Self::Deployment,
         Self::Lease,
         Self::EndpointSlice,
+        Self::Host,
     ];
 
     const fn names(self) -> KindNames {
@@ -78,6 +81,7 @@ impl Kind {
         const ACME: &str = "acme.cert-manager.io";
         const NET: &str = "networking.k8s.io";
         const GW: &str = "gateway.networking.k8s.io";
+        const OURS: &str = "cert.kubectl.dev";
         match self {
             Self::Certificate => names("Certificate", CM, "certificates", "certificate", &["cert", "certs"]),
             Self::CertificateRequest => {
@@ -104,6 +108,7 @@ impl Kind {
             Self::Deployment => names("Deployment", "apps", "deployments", "deployment", &["deploy"]),
             Self::Lease => names("Lease", "coordination.k8s.io", "leases", "lease", &[]),
             Self::EndpointSlice => names("EndpointSlice", "discovery.k8s.io", "endpointslices", "endpointslice", &[]),
+            Self::Host => KindNames { namespaced: false, ..names("Host", OURS, "hosts", "host", &[]) },
         }
     }
 
@@ -153,7 +158,8 @@ impl Kind {
             | Self::ListenerSet
             | Self::Deployment
             | Self::Lease
-            | Self::EndpointSlice => false,
+            | Self::EndpointSlice
+            | Self::Host => false,
         }
     }
 

@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod crowd;
+mod joined;
 mod prospect;
 pub mod row;
 mod told;
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+pub use joined::Path;
 pub use told::{Before, Telling};
 pub use verdict::Verdict;
 
@@ -62,6 +64,8 @@ pub struct TargetReport {
     pub folded: Vec<Finding>,
     /// Rules that could not look, in registry order.
     pub withheld: Vec<WithheldRule>,
+    /// Where the target leads, if it is not itself what is issued: from an Ingress to the Certificates behind its Secrets.
+    pub paths: Vec<Path>,
 }
 
 /// A rule that could not look.
@@ -96,7 +100,7 @@ impl Report {
 }
 
 impl TargetReport {
-    /// Judges one target by every rule.
+    /// Judges one target by every rule, and by itself.
     pub fn judge(facts: &Facts) -> Self {
         let mut findings = Vec::new();
         let mut withheld = Vec::new();
@@ -112,7 +116,8 @@ impl TargetReport {
         let verdict = Verdict::of(facts, &findings);
         let next = prospect::of(facts, verdict, &findings);
         let headline = verdict::headline(facts, verdict, &findings);
-        Self { object: facts.chain.subject.clone(), verdict, headline, stage, next, findings, folded, withheld }
+        let (object, paths) = (facts.chain.subject.clone(), Vec::new());
+        Self { object, verdict, headline, stage, next, findings, folded, withheld, paths }
     }
 
     /// The severity of the worst finding.

@@ -20,6 +20,7 @@ mod registry;
 mod request;
 mod scheduling;
 mod secret;
+mod shim;
 #[cfg(test)]
 mod signals;
 mod signer;
@@ -91,6 +92,7 @@ pub enum Family {
     Request,
     Secret,
     Certificate,
+    Shim,
 }
 
 impl Family {
@@ -107,6 +109,7 @@ impl Family {
             Self::Request => "request",
             Self::Secret => "secret",
             Self::Certificate => "certificate",
+            Self::Shim => "shim",
         }
     }
 }

@@ -53,7 +53,8 @@ impl<'i> Chain<'i> {
             | Kind::ListenerSet
             | Kind::Deployment
             | Kind::Lease
-            | Kind::EndpointSlice => Self::bare(subject),
+            | Kind::EndpointSlice
+            | Kind::Host => Self::bare(subject),
         }
     }
 

@@ -1,5 +1,6 @@
 //! `NAME`, `TYPE/NAME`, `TYPE NAME...`, `TYPE`: how objects are named on the command line.
 
+use crate::host;
 use crate::objref::Kind;
 
 /// An object as it was named; the namespace comes from elsewhere.
@@ -21,6 +22,8 @@ pub enum TargetError {
     Mixed,
     #[error("arguments in resource/name form may not have more than one slash: {word:?}")]
     TwoSlashes { word: String },
+    #[error("{word:?} names no host")]
+    NoHost { word: String },
     #[error("the name is missing in {word:?}")]
     NoName { word: String },
     #[error("this command does not start from {kind} objects; it starts from {types}")]
@@ -33,7 +36,7 @@ pub enum TargetError {
 }
 
 /// Kinds that a diagnosis can start from.
-pub const DIAGNOSABLE: [Kind; 7] = [
+pub const DIAGNOSABLE: [Kind; 13] = [
     Kind::Certificate,
     Kind::CertificateRequest,
     Kind::Order,
@@ -41,7 +44,18 @@ pub const DIAGNOSABLE: [Kind; 7] = [
     Kind::Issuer,
     Kind::ClusterIssuer,
     Kind::Secret,
+    Kind::Ingress,
+    Kind::Gateway,
+    Kind::ListenerSet,
+    Kind::HttpRoute,
+    Kind::Pod,
+    Kind::Host,
 ];
+
+/// A URL stands for the host that it names.
+fn is_url(word: &str) -> bool {
+    word.contains("://")
+}
 
 /// What a command is to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +73,14 @@ impl Targets {
         match self {
             Self::Everything | Self::OfKinds(_) => &[],
             Self::Named(named) => named,
+        }
+    }
+
+    /// The kinds of which all objects are meant; none if it was names, or nothing.
+    pub fn kinds(&self) -> &[Kind] {
+        match self {
+            Self::OfKinds(kinds) => kinds,
+            Self::Everything | Self::Named(_) => &[],
         }
     }
 }
@@ -89,10 +111,14 @@ pub fn parse(words: &[String], allowed: &[Kind]) -> Result<Targets, TargetError>
     }
     let kinds = kinds.into_iter().map(allow).collect::<Result<Vec<_>, _>>()?;
     if names.is_empty() {
+        // There is no list of all hosts.
+        if kinds.contains(&Kind::Host) {
+            return Err(TargetError::NoName { word: first.clone() });
+        }
         return Ok(Targets::OfKinds(kinds));
     }
-    let each = |kind| names.iter().map(move |name| Named { kind, name: name.clone() });
-    Ok(Targets::Named(kinds.into_iter().flat_map(each).collect()))
+    let each = |kind| names.iter().map(move |name| named(kind, name));
+    kinds.into_iter().flat_map(each).collect::<Result<_, _>>().map(Targets::Named)
 }
 
 /// `TYPE/NAME`.
@@ -101,6 +127,10 @@ fn with_type(
     allow: impl Fn(Kind) -> Result<Kind, TargetError>,
     types: impl Fn() -> String,
 ) -> Result<Named, TargetError> {
+    if is_url(word) {
+        let name = host::of_url(word).ok_or_else(|| TargetError::NoHost { word: word.to_owned() })?;
+        return Ok(Named { kind: allow(Kind::Host)?, name });
+    }
     let (kind, name) = word.split_once('/').unwrap_or((word, ""));
     if name.contains('/') {
         return Err(TargetError::TwoSlashes { word: word.to_owned() });
@@ -110,7 +140,23 @@ fn with_type(
     }
     let kind =
         Kind::from_type_word(kind).ok_or_else(|| TargetError::UnknownType { word: kind.to_owned(), types: types() })?;
-    allow(kind).map(|kind| Named { kind, name: name.to_owned() })
+    named(allow(kind)?, name)
+}
+
+/// A host is compared in lower case and without the dot at its end.
+fn named(kind: Kind, name: &str) -> Result<Named, TargetError> {
+    if kind != Kind::Host {
+        return Ok(Named { kind, name: name.to_owned() });
+    }
+    let host = host::normal(name).ok_or_else(|| TargetError::NoHost { word: name.to_owned() })?;
+    Ok(Named { kind, name: host })
+}
+
+/// The words that name Certificates without saying so, if that is how the arguments are to be read.
+pub fn bare(words: &[String]) -> &[String] {
+    let is_bare = words.iter().all(|word| !word.contains('/'))
+        && words.first().is_some_and(|first| !first.contains(',') && Kind::from_type_word(first).is_none());
+    if is_bare { words } else { &[] }
 }
 
 /// The kinds of `TYPE` or `TYPE,TYPE`; `None` for a word that is no type. No name has a comma in it.
@@ -155,6 +201,20 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_a_url_or_has_its_type_before_it() {
+        let host = |name: &str| Ok(vec![(Kind::Host, name.to_owned())]);
+        assert_eq!(read(&["https://App.example.com:8443/login?x=/y"]), host("app.example.com"));
+        assert_eq!(read(&["host/app.example.com."]), host("app.example.com"));
+        assert_eq!(read(&["host", "app.example.com"]), host("app.example.com"));
+        assert_eq!(read(&["app.example.com"]), Ok(vec![(Kind::Certificate, "app.example.com".into())]));
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(bare(&words(&["app.example.com", "web"])).len(), 2);
+        for typed in [&["cert", "app.example.com"][..], &["cert/app.example.com"], &["cr,order", "a"], &[]] {
+            assert_eq!(bare(&words(typed)).len(), 0, "{typed:?}");
+        }
+    }
+
+    #[test]
     fn a_type_alone_is_all_of_it() {
         let parse = |words: &[&str], allowed: &[Kind]| {
             parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>(), allowed)
@@ -167,8 +227,14 @@ mod tests {
         ] {
             assert_eq!(parse(&[word], &DIAGNOSABLE), Ok(Targets::OfKinds(kinds)), "{word}");
         }
-        assert!(matches!(parse(&["pods"], &DIAGNOSABLE), Err(TargetError::TypeAlone { kind: Kind::Pod, .. })));
-        assert!(matches!(parse(&["order,pods"], &DIAGNOSABLE), Err(TargetError::NotATarget { kind: Kind::Pod, .. })));
+        let service = Kind::Service;
+        assert!(
+            matches!(parse(&["services"], &DIAGNOSABLE), Err(TargetError::TypeAlone { kind, .. }) if kind == service)
+        );
+        assert!(
+            matches!(parse(&["order,svc"], &DIAGNOSABLE), Err(TargetError::NotATarget { kind, .. }) if kind == service)
+        );
+        assert!(matches!(parse(&["hosts"], &DIAGNOSABLE), Err(TargetError::NoName { .. })));
         assert!(matches!(parse(&["order"], &[Kind::Certificate]), Err(TargetError::TypeAlone { .. })));
         assert!(matches!(parse(&["cert,what"], &DIAGNOSABLE), Err(TargetError::UnknownType { .. })));
         assert!(matches!(parse(&[","], &DIAGNOSABLE), Ok(Targets::Named(_))));
@@ -180,6 +246,7 @@ mod tests {
         assert!(matches!(read(&["cert/a/b"]), Err(TargetError::TwoSlashes { .. })));
         assert!(matches!(read(&["cert/"]), Err(TargetError::NoName { .. })));
         assert!(matches!(read(&["certificat/web"]), Err(TargetError::UnknownType { .. })));
-        assert!(matches!(read(&["pod/web"]), Err(TargetError::NotATarget { .. })));
+        assert!(matches!(read(&["https:///path"]), Err(TargetError::NoHost { .. })));
+        assert!(matches!(read(&["svc/web"]), Err(TargetError::NotATarget { .. })));
     }
 }

@@ -6,36 +6,40 @@ use super::source::{self, Looked, Wanted};
 use super::{Context, Exit, Failure, missing};
 use crate::api::{Certificate, CertificateRequest, Object, Order, Secret, annotation};
 use crate::chain::Chain;
-use crate::cli::target::{DIAGNOSABLE, Targets, parse};
+use crate::cli::target::{DIAGNOSABLE, Named, Targets, bare, parse};
 use crate::cli::{DiagnoseArgs, DiagnoseOutput, FailOn};
-use crate::facts::{Facts, Installation};
+use crate::facts::{Asked, Facts, Installation};
+use crate::finding::Finding;
+use crate::host;
 use crate::inventory::{Inventory, Stored};
 use crate::objref::{Kind, ObjRef};
 use crate::render::text::{self, Detail};
 use crate::render::{json, junit, markdown, yaml};
 use crate::report::{Report, SourceLine, TargetReport, Verdict};
-use crate::rule::Severity;
+use crate::rule::{Family, Severity};
 use crate::source::cluster::Reach;
 
 pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> {
-    let asked = parse(&args.targets, &DIAGNOSABLE)?;
-    let named = asked.named();
-    if !named.is_empty() && args.all_namespaces {
+    let mut asked = parse(&args.targets, &DIAGNOSABLE)?;
+    if asked.named().iter().any(|named| named.kind != Kind::Host) && args.all_namespaces {
         let message = "a resource cannot be retrieved by name across all namespaces".to_owned();
         return Err(Failure::Usage { message });
     }
-    let wanted = Wanted { source: &args.source, named, all_namespaces: args.all_namespaces, reach: Reach::Causes };
-    let looked = source::look(&wanted, context)?;
+    let mut looked = look(args, &asked, context)?;
+    if take_for_hosts(&mut asked, args, &looked, context) {
+        looked = look(args, &asked, context)?;
+    }
+    let named = asked.named();
     let inventory = &looked.inventory;
     let subjects = match &asked {
         Targets::Everything => roots(&looked),
         Targets::OfKinds(kinds) => of_kinds(&looked, kinds),
         Targets::Named(named) => source::subjects(&looked, named),
     };
-    let targets = subjects
-        .iter()
-        .map(|subject| TargetReport::judge(&Facts::new(inventory, Chain::of(inventory, subject), looked.now)))
-        .collect();
+    let mut targets: Vec<_> = subjects.iter().map(|subject| TargetReport::of(inventory, subject, looked.now)).collect();
+    if asked == Targets::Everything {
+        targets.extend(in_vain(&looked));
+    }
     let mut report = Report::new(looked.now, looked.line.clone(), inventory, targets);
     if let Targets::OfKinds(kinds) = &asked {
         // That others were refused says nothing about these.
@@ -54,6 +58,37 @@ pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> 
         missing::report(&looked, &subjects, context)
     };
     Ok(exit(&report, args.fail_on).max(missing))
+}
+
+fn look(args: &DiagnoseArgs, asked: &Targets, context: &mut Context) -> Result<Looked, Failure> {
+    let wanted = Wanted {
+        source: &args.source,
+        named: asked.named(),
+        kinds: asked.kinds(),
+        all_namespaces: args.all_namespaces,
+        reach: Reach::Causes,
+    };
+    source::look(&wanted, context)
+}
+
+/// Takes a bare name that is no Certificate's, and has the dots of a host name, for one. Says so, and whether there was
+/// any.
+fn take_for_hosts(asked: &mut Targets, args: &DiagnoseArgs, looked: &Looked, context: &mut Context) -> bool {
+    let Targets::Named(named) = asked else { return false };
+    let mut any = false;
+    let subjects = source::subjects(looked, named);
+    for (named, subject) in named.iter_mut().zip(subjects) {
+        let is_seen = looked.inventory.get::<Certificate>(subject.namespace.as_deref(), &subject.name);
+        let host = host::normal(&named.name).filter(|_| host::is_likely(&named.name));
+        let Some(host) = host.filter(|_| bare(&args.targets).contains(&named.name) && is_seen.seen().is_none()) else {
+            continue;
+        };
+        let place = subject.namespace.as_deref().map(|there| format!(" in namespace {there}")).unwrap_or_default();
+        context.note(&format!("No Certificate {host}{place}: taken for a host name"));
+        *named = Named { kind: Kind::Host, name: host };
+        any = true;
+    }
+    any
 }
 
 /// Says which namespace was empty, and which ones of saved objects are not.
@@ -121,6 +156,25 @@ fn of_kinds(looked: &Looked, kinds: &[Kind]) -> Vec<ObjRef> {
         })
         .filter(|object| object.kind != Kind::Secret || is_ours(object))
         .collect()
+}
+
+/// The Ingresses, Gateways and ListenerSets that ask for a Certificate and do not get it, or not as they ask. The
+/// Certificates that they do get are roots of their own.
+fn in_vain(looked: &Looked) -> impl Iterator<Item = TargetReport> {
+    let inventory = &looked.inventory;
+    let objects = inventory.ingresses.iter().map(Object::objref);
+    let objects = objects.chain(inventory.gateways.iter().map(Object::objref));
+    let objects = objects.chain(inventory.listener_sets.iter().map(Object::objref));
+    let here = objects.filter(|object| looked.namespace.is_none() || object.namespace == looked.namespace);
+    here.filter_map(|object| {
+        let facts = Facts::new(inventory, Chain::of(inventory, &object), looked.now);
+        let asks = facts.asked().is_ok_and(Asked::speaks_of_cert_manager);
+        asks.then(|| TargetReport::judge(&facts)).filter(|target| target.findings.iter().any(is_of_shim))
+    })
+}
+
+fn is_of_shim(finding: &Finding) -> bool {
+    finding.rule.family == Family::Shim
 }
 
 /// Whether no owner of kind `O` is seen above an object.

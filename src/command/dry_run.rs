@@ -201,6 +201,7 @@ impl<'e> End<'e> {
             line: line.clone(),
             now,
             namespace: None,
+            chosen: None,
             others: Vec::new(),
         };
         let subjects = roots(&looked);
@@ -290,6 +291,7 @@ impl<'e> End<'e> {
             | Refusal::Annotation(_)
             | Refusal::NoOwner { .. }
             | Refusal::OtherOwner { .. }
+            | Refusal::NotAdmitted { .. }
             | Refusal::NoParent { .. } => true,
             Refusal::NotWatched(_) => asks(self.engine.objects(), object),
             Refusal::NoTrigger { .. }

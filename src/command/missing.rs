@@ -6,7 +6,7 @@ use crate::chain::Chain;
 use crate::cli::target::DIAGNOSABLE;
 use crate::fact::Fact;
 use crate::facts::Facts;
-use crate::objref::ObjRef;
+use crate::objref::{Kind, ObjRef};
 use crate::render::escape;
 use crate::report::SourceLine;
 
@@ -14,6 +14,10 @@ use crate::report::SourceLine;
 pub fn report(looked: &Looked, subjects: &[ObjRef], context: &mut Context) -> Exit {
     let mut exit = Exit::Good;
     for object in subjects {
+        // A host is no object: that nothing serves it is the answer, and stands there already.
+        if object.kind == Kind::Host {
+            continue;
+        }
         let facts = Facts::new(&looked.inventory, Chain::of(&looked.inventory, object), looked.now);
         let words = match facts.subject() {
             Fact::Seen(()) => continue,

@@ -31,6 +31,8 @@ pub struct Looked {
     pub now: Timestamp,
     /// The namespace that names without one are in; `None` means every namespace.
     pub namespace: Option<String>,
+    /// The namespace that the user chose by a flag.
+    pub chosen: Option<String>,
     /// Where a named object is not there: what is there instead.
     pub others: Vec<ObjRef>,
 }
@@ -39,6 +41,8 @@ pub struct Looked {
 pub struct Wanted<'w> {
     pub source: &'w SourceArgs,
     pub named: &'w [Named],
+    /// Where nothing is named: kinds to read beside those of every diagnosis.
+    pub kinds: &'w [Kind],
     pub all_namespaces: bool,
     pub reach: Reach,
 }
@@ -70,6 +74,7 @@ fn saved(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
         line,
         now,
         namespace: context.flags.namespace.clone().filter(|_| !wanted.all_namespaces),
+        chosen: context.flags.namespace.clone().filter(|_| !wanted.all_namespaces),
         others: Vec::new(),
     })
 }
@@ -83,10 +88,14 @@ fn live(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
         let mut others = Vec::new();
         if wanted.named.is_empty() {
             let breadth = if wanted.all_namespaces { Breadth::Cluster } else { Breadth::Namespace(namespace.clone()) };
-            gather.sweep(&breadth).await?;
+            gather.sweep(&breadth, wanted.kinds).await?;
         } else {
-            let subjects: Vec<_> =
-                wanted.named.iter().map(|named| ObjRef::new(named.kind, Some(&namespace), &named.name)).collect();
+            let chosen = context.flags.namespace.as_deref().filter(|_| !wanted.all_namespaces);
+            let place = |named: &Named| match named.kind {
+                Kind::Host => host(named, chosen),
+                kind => ObjRef::new(kind, Some(&namespace), &named.name),
+            };
+            let subjects: Vec<_> = wanted.named.iter().map(place).collect();
             gather.follow(&subjects, wanted.reach).await?;
             for subject in subjects.iter().filter(|subject| gather.is_absent(subject)) {
                 others.extend(others_than(&session, subject).await);
@@ -98,6 +107,7 @@ fn live(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
             line: SourceLine::Cluster { server: session.server() },
             now,
             namespace: Some(namespace).filter(|_| !wanted.all_namespaces),
+            chosen: context.flags.namespace.clone().filter(|_| !wanted.all_namespaces),
             others,
         })
     })
@@ -109,11 +119,19 @@ pub fn subjects(looked: &Looked, named: &[Named]) -> Vec<ObjRef> {
     named
         .iter()
         .map(|named| {
+            if named.kind == Kind::Host {
+                return host(named, looked.chosen.as_deref());
+            }
             let mut namespaces = looked.inventory.namespaces_of(named.kind, &named.name);
             let only = namespaces.next().filter(|_| namespaces.next().is_none());
             ObjRef::new(named.kind, looked.namespace.as_deref().or(only).or(Some("default")), &named.name)
         })
         .collect()
+}
+
+/// A host is searched for everywhere, unless a namespace was chosen.
+fn host(named: &Named, chosen: Option<&str>) -> ObjRef {
+    ObjRef { kind: Kind::Host, namespace: chosen.map(str::to_owned), name: named.name.clone() }
 }
 
 /// Opens the way to the cluster, as kubectl would.

@@ -97,7 +97,13 @@ struct Rows {
 }
 
 fn saved_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure> {
-    let wanted = Wanted { source: &args.source, named: &[], all_namespaces: args.all_namespaces, reach: Reach::Chain };
+    let wanted = Wanted {
+        source: &args.source,
+        named: &[],
+        kinds: &[],
+        all_namespaces: args.all_namespaces,
+        reach: Reach::Chain,
+    };
     let looked = source::look(&wanted, context)?;
     tell_unseen(&looked.inventory, context);
     let choice = Choice::read(args, looked.now)?;
@@ -178,7 +184,7 @@ fn page_rows(body: &[u8], choice: &Choice, now: jiff::Timestamp) -> Vec<Row> {
 
 fn trees(args: &StatusArgs, named: &[Named], context: &mut Context) -> Result<Exit, Failure> {
     let reach = if args.history { Reach::History } else { Reach::Chain };
-    let wanted = Wanted { source: &args.source, named, all_namespaces: false, reach };
+    let wanted = Wanted { source: &args.source, named, kinds: &[], all_namespaces: false, reach };
     let looked = source::look(&wanted, context)?;
     tell_unseen(&looked.inventory, context);
     let requests = if args.history { Requests::All } else { Requests::CurrentAndNext };

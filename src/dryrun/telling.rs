@@ -52,7 +52,8 @@ pub fn aspects(cluster: &Cluster, object: &ObjRef) -> Aspects {
         | Kind::ListenerSet
         | Kind::Deployment
         | Kind::Lease
-        | Kind::EndpointSlice => None,
+        | Kind::EndpointSlice
+        | Kind::Host => None,
     }
     .unwrap_or_default()
 }
@@ -75,7 +76,8 @@ pub fn end(object: &ObjRef) -> Option<Aspect> {
         | Kind::ListenerSet
         | Kind::Deployment
         | Kind::Lease
-        | Kind::EndpointSlice => None,
+        | Kind::EndpointSlice
+        | Kind::Host => None,
     }
 }
 

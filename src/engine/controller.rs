@@ -207,7 +207,8 @@ pub(super) fn woken(cluster: &Cluster, change: &Change) -> Vec<(Controller, ObjR
         | Kind::IngressClass
         | Kind::Deployment
         | Kind::Lease
-        | Kind::EndpointSlice => {}
+        | Kind::EndpointSlice
+        | Kind::Host => {}
     }
     woken
 }

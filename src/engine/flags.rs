@@ -1,5 +1,7 @@
 //! How the controllers were started: their flags and gates, with cert-manager's defaults.
 
+mod given;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
@@ -9,6 +11,8 @@ use super::controller::Controller;
 use super::shim::ShimFlags;
 use crate::api::CertificateRequestSpec;
 use crate::pki::Gates;
+
+pub use given::Flag;
 
 /// Flags of cert-manager's controller program (`pkg/apis/config/controller`), as far as they change what it makes.
 #[derive(Clone, Debug, PartialEq, Eq)]

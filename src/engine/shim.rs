@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
+use super::admission::{self, Requester, UnknownFields};
 use super::event::EventType;
 use crate::api::{Certificate, CertificateSpec, IssuerRef, KeyUsage, Object as _};
 use crate::objref::{Kind, ObjRef};
@@ -160,6 +161,7 @@ impl Outcome {
             | Refusal::NothingAsked
             | Refusal::NoOwner { .. }
             | Refusal::OtherOwner { .. }
+            | Refusal::NotAdmitted { .. }
             | Refusal::Overlooked { .. } => None,
         })
     }
@@ -197,6 +199,17 @@ pub fn woken_by(certificate: &Certificate) -> Option<ObjRef> {
     let kinds = [Kind::Ingress, Kind::Gateway, Kind::ListenerSet];
     let kind = kinds.into_iter().find(|kind| kind.word() == owner.kind)?;
     Some(ObjRef::new(kind, certificate.namespace(), &owner.name))
+}
+
+/// Why the API server, or cert-manager's webhook, does not let a Certificate in that a shim writes. It asks the same of a
+/// new one and of a changed one.
+pub fn refused(certificate: &Certificate) -> Option<admission::Refusal> {
+    let mut value = serde_json::to_value(certificate).expect("our types have string keys");
+    if let Some(members) = value.as_object_mut() {
+        members.insert("apiVersion".to_owned(), Kind::Certificate.api_version().into());
+        members.insert("kind".to_owned(), Kind::Certificate.word().into());
+    }
+    admission::create(Kind::Certificate, value, UnknownFields::Drop, &Requester::default()).err()
 }
 
 /// What the controller of this kind of object does when it looks at this one.

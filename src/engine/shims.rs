@@ -4,7 +4,7 @@
 use k8s_openapi::api::networking::v1::Ingress;
 
 use super::cluster::Kept;
-use super::shim::{self, Action, Existing, ShimEvent, Step, Subject};
+use super::shim::{self, Action, Existing, Refusal, ShimEvent, Step, Subject};
 use super::turn::{Looked, Trouble, Turn};
 use crate::api::{Certificate, Gateway, ListenerSet, Object};
 use crate::objref::{Kind, ObjRef};
@@ -61,9 +61,11 @@ fn tell<T: Object>(turn: &mut Turn, object: &T, event: ShimEvent) {
 fn write(turn: &mut Turn, namespace: Option<&str>, action: Action) -> Looked {
     match action {
         Action::Create(certificate) => {
+            let_in(turn, &certificate)?;
             turn.cluster.create(*certificate)?;
         }
         Action::Update(mut certificate, _) => {
+            let_in(turn, &certificate)?;
             let old = turn.cluster.get::<Certificate>(namespace, certificate.name());
             if old.is_some_and(|old| old.spec != certificate.spec) {
                 certificate.metadata.generation = certificate.metadata.generation.map(|old| old + 1);
@@ -73,4 +75,12 @@ fn write(turn: &mut Turn, namespace: Option<&str>, action: Action) -> Looked {
         Action::Delete(name) => turn.cluster.delete(&ObjRef::new(Kind::Certificate, namespace, &name)),
     }
     Ok(())
+}
+
+/// Nothing after a write that is refused is done; the controller looks again later.
+fn let_in(turn: &mut Turn, certificate: &Certificate) -> Looked {
+    let Some(refusal) = shim::refused(certificate) else { return Ok(()) };
+    let (certificate, why) = (certificate.name().to_owned(), refusal.to_string());
+    turn.refusals.push(Refusal::NotAdmitted { certificate, why: why.clone() });
+    Err(Trouble(why))
 }

@@ -14,6 +14,9 @@ use crate::rule::Gap;
 impl Facts<'_> {
     /// The link that was not looked at and that the stage hangs on.
     pub fn breaks_off(&self) -> Option<Gap> {
+        if let Some(gap) = self.unseen_certificate() {
+            return Some(gap);
+        }
         match self.chain.in_flight() {
             None if matches!(self.stage, Stage::Key | Stage::Request) => self.unseen(Kind::CertificateRequest, None),
             None => None,

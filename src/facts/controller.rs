@@ -6,8 +6,8 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::api::Object;
-use crate::duration::parse_go;
 use crate::engine::backoff::BackOff;
+use crate::engine::flags::{Flag, Flags};
 use crate::inventory::Inventory;
 
 /// The three programs of a cert-manager installation.
@@ -56,15 +56,14 @@ impl<'i> Installation<'i> {
         Self { workloads }
     }
 
-    /// The back-off that the first controller found is started with. Two of them with different flags are beyond telling.
+    /// The back-off that the controller is started with.
     pub(super) fn back_off(&self) -> BackOff {
-        let controller = self.of_component(Component::Controller).next();
-        let duration = |name: &str| controller.and_then(|it| it.flag(name)).and_then(|text| parse_go(text).ok());
-        let defaults = BackOff::default();
-        BackOff {
-            min: duration("certificate-request-minimum-backoff-duration").unwrap_or(defaults.min),
-            max: duration("certificate-request-maximum-backoff-duration").unwrap_or(defaults.max),
-        }
+        self.controller().map(|controller| controller.flags().back_off).unwrap_or_default()
+    }
+
+    /// The first controller found. Two of them with different flags are beyond telling.
+    pub fn controller(&self) -> Option<&Workload<'i>> {
+        self.of_component(Component::Controller).next()
     }
 
     /// The workloads of one component: none if the source shows none, several if there are two installations.
@@ -84,6 +83,12 @@ impl Workload<'_> {
     /// The value of `--name=value` among the arguments.
     pub fn flag(&self, name: &str) -> Option<&str> {
         self.args().into_iter().find_map(|arg| arg.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    /// The flags that the engine takes, as far as cert-manager would take them; the rest stays as it is by default.
+    pub fn flags(&self) -> Flags {
+        let given: Vec<Flag> = self.args().into_iter().filter_map(|arg| arg.parse().ok()).collect();
+        Flags::default().with(&given)
     }
 
     /// Replicas that are wanted.

@@ -2,11 +2,14 @@
 //!
 //! The objects were made by the real controllers; `tests/specimens/` holds them.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use k8s_openapi::api::networking::v1::IngressTLS;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::api::annotation;
 use crate::api::{Certificate, CertificateRequest, Challenge, ClusterIssuer, Order, Secret};
-use crate::chain::Chain;
-use crate::facts::Facts;
 use crate::inventory::{Inventory, Objects};
 use crate::objref::{Kind, ObjRef};
 use crate::report::TargetReport;
@@ -41,6 +44,33 @@ impl Specimen {
     /// Certificate shop/web, whose first issuance the CA refused at validation (wrong body); backing off.
     pub fn rejected() -> Self {
         Self::read(include_str!("../../tests/specimens/rejected.yaml"), "2026-11-22T06:31:00Z")
+    }
+
+    /// Ingress shop/web with the Certificate that cert-manager made of it, issued and stored; judged ten minutes later.
+    pub fn ingress() -> Self {
+        let owner =
+            r#"{"apiVersion":"networking.k8s.io/v1","kind":"Ingress","name":"web","uid":"i-1","controller":true}"#;
+        Self::healthy()
+            .broken(|objects| {
+                let certificate = &mut objects.certificate().metadata;
+                certificate.name = Some("web-tls".into());
+                certificate.owner_references = Some(vec![serde_json::from_str(owner).expect("an owner")]);
+                let rename = |meta: &mut ObjectMeta| {
+                    meta.annotations.get_or_insert_default().insert(annotation::CERTIFICATE_NAME.into(), "web-tls".into());
+                };
+                rename(&mut objects.secret().metadata);
+                rename(&mut objects.request().metadata);
+                for owner in objects.request().metadata.owner_references.iter_mut().flatten() {
+                    owner.name = "web-tls".into();
+                }
+            })
+            .with(
+                "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, namespace: shop, uid: i-1, creationTimestamp: \
+                 '2026-11-22T06:29:50Z', annotations: {cert-manager.io/cluster-issuer: letsencrypt}}\nspec:\n  tls:\n  - hosts: \
+                 [shop.example.com, www.shop.example.com]\n    secretName: web-tls\n  rules:\n  - host: shop.example.com\n  - host: \
+                 www.shop.example.com\n",
+            )
+            .about(Kind::Ingress, Some("shop"), "web")
     }
 
     /// Reads any saved objects and takes Certificate shop/web as the subject.
@@ -86,8 +116,7 @@ impl Specimen {
     /// The whole judgement, as `diagnose` makes it.
     pub fn judge(&self) -> TargetReport {
         let inventory = Inventory::new(self.objects.clone());
-        let facts = Facts::new(&inventory, Chain::of(&inventory, &self.subject), self.now);
-        TargetReport::judge(&facts)
+        TargetReport::of(&inventory, &self.subject, self.now)
     }
 
     /// The ids of all findings, folded ones included, in order.
@@ -104,6 +133,24 @@ impl Specimen {
 
 /// The one object of its kind that the specimen is about.
 impl Objects {
+    /// The annotations of the Ingress.
+    pub fn annotations(&mut self) -> &mut BTreeMap<String, String> {
+        self.ingresses[0].metadata.annotations.get_or_insert_default()
+    }
+
+    /// The TLS entries of the Ingress.
+    pub fn entries(&mut self) -> &mut Vec<IngressTLS> {
+        self.ingresses[0].spec.get_or_insert_default().tls.get_or_insert_default()
+    }
+
+    /// As if cert-manager had made nothing of anything: no Certificate, nothing below it, no Secret.
+    pub fn unmake(&mut self) {
+        self.certificates.clear();
+        self.requests.clear();
+        self.orders.clear();
+        self.secrets.clear();
+    }
+
     pub fn certificate(&mut self) -> &mut Certificate {
         &mut self.certificates[0]
     }

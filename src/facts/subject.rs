@@ -3,9 +3,12 @@
 //! Only whether it was seen; what it means is for the rules.
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::networking::v1::Ingress;
 
 use super::Facts;
-use crate::api::{Challenge, Order};
+use crate::api::{Challenge, Gateway, HttpRoute, ListenerSet, Order};
+use crate::chain::way::ways;
 use crate::fact::Fact;
 use crate::inventory::Stored;
 use crate::objref::{Kind, ObjRef};
@@ -23,21 +26,33 @@ impl Facts<'_> {
             Kind::Order => self.stored_subject::<Order>(),
             Kind::Challenge => self.stored_subject::<Challenge>(),
             Kind::Deployment => self.stored_subject::<Deployment>(),
+            Kind::Ingress => self.stored_subject::<Ingress>(),
+            Kind::Gateway => self.stored_subject::<Gateway>(),
+            Kind::ListenerSet => self.stored_subject::<ListenerSet>(),
+            Kind::HttpRoute => self.stored_subject::<HttpRoute>(),
+            Kind::Pod => self.stored_subject::<Pod>(),
+            Kind::Host => self.host(),
             Kind::CertificateRequest
             | Kind::Event
-            | Kind::Pod
             | Kind::Service
-            | Kind::Ingress
             | Kind::IngressClass
-            | Kind::HttpRoute
-            | Kind::Gateway
-            | Kind::ListenerSet
             | Kind::Lease
             | Kind::EndpointSlice => {
                 let ObjRef { kind, namespace, name } = &chain.subject;
                 self.inventory.missing(*kind, namespace.as_deref(), Some(name))
             }
         }
+    }
+
+    /// Whether anything serves the host. What was not looked at, or refused, may do so all the same.
+    fn host(&self) -> Fact<()> {
+        let subject = &self.chain.subject;
+        if ways(self.inventory, subject).iter().any(|way| way.len() > 1) {
+            return Fact::Seen(());
+        }
+        let kinds = [Kind::Ingress, Kind::Gateway, Kind::HttpRoute, Kind::ListenerSet, Kind::Certificate];
+        let looked = kinds.map(|kind| self.inventory.missing(kind, subject.namespace.as_deref(), None));
+        looked.into_iter().find(|fact| !fact.is_absent()).unwrap_or(Fact::Absent)
     }
 
     fn stored_subject<T: Stored>(&self) -> Fact<()> {

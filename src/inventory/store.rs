@@ -55,6 +55,13 @@ impl<T: Object> Store<T> {
         self.by_name.find(&self.items, name, move |item| item.name() == name)
     }
 
+    /// The objects of a namespace (of none for the empty one), sorted by name.
+    pub fn of_namespace(&self, namespace: &str) -> &[T] {
+        let start = self.items.partition_point(|item| key(item).0 < namespace);
+        let end = self.items.partition_point(|item| key(item).0 <= namespace);
+        &self.items[start..end]
+    }
+
     /// The objects of a namespace (of none for the empty one) that a slip of the pen may have meant, sorted by name:
     /// all, or where there are very many those whose names are next to this one in their order.
     pub fn around(&self, namespace: &str, name: &str) -> &[T] {

@@ -303,6 +303,7 @@ fn is_whole(kind: Option<Kind>) -> bool {
             | Kind::Deployment
             | Kind::Lease
             | Kind::EndpointSlice
+            | Kind::Host
             | Kind::Secret,
         ) => true,
         // Of these only what bears on certificates is read; those of cert-manager go by their schema.

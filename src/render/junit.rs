@@ -4,6 +4,7 @@
 //! escaped for XML; control characters, which XML 1.0 cannot hold at all, are shown.
 
 use super::escape;
+use super::text::path_words;
 use crate::finding::{Finding, Fix, PROGRAM};
 use crate::report::{Report, TargetReport, Verdict};
 use crate::rule::Severity;
@@ -83,6 +84,7 @@ impl<'r> Case<'r> {
 /// All that there is to say about a target, line by line.
 fn story(target: &TargetReport) -> String {
     let mut lines = vec![format!("{}: {}", target.verdict.id(), target.headline)];
+    lines.extend(target.paths.iter().map(path_words));
     if let Some(stage) = &target.stage {
         lines.push(format!("Stage: {}", stage.id()));
     }

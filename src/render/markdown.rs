@@ -3,6 +3,7 @@
 //! Says what the text form says, in GitHub's Markdown. Foreign text stays text: it can start no link, tag, heading
 //! or fence.
 
+use super::text::path_words;
 use super::{escape, text};
 use crate::finding::{Finding, Fix};
 use crate::report::{Before, Report, TargetReport, Telling, Verdict};
@@ -45,6 +46,9 @@ pub fn text(report: &Report) -> String {
 fn target_in_full(out: &mut String, target: &TargetReport, before: &[Option<Before>]) {
     section(out, &format!("## {} is {}", prose(&target.object.to_string()), target.verdict.id()));
     section(out, &prose(&target.headline));
+    for path in &target.paths {
+        section(out, &prose(&path_words(path)));
+    }
     if let Some(stage) = &target.stage {
         section(out, &format!("Stage: {} (`{}`)", stage.words(), stage.id()));
     }

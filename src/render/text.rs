@@ -5,7 +5,7 @@ use super::{Style, escape, prose};
 use crate::duration::human;
 use crate::finding::{Finding, Fix};
 use crate::horizon;
-use crate::report::{Before, Report, TargetReport, Telling, Verdict};
+use crate::report::{Before, Path, Report, TargetReport, Telling, Verdict};
 use crate::rule::{Nature, Severity};
 
 /// How much to say.
@@ -123,6 +123,11 @@ fn in_full_target(
         };
         prose::hang(out, "Next  ", &words, 2, 8, style.width);
     }
+    for path in &target.paths {
+        let words = escape::line(&path_words(path));
+        let words = if style.unicode { words } else { words.replace('→', "->") };
+        prose::hang(out, "Path  ", &words, 2, 8, style.width);
+    }
     for (index, finding) in target.findings.iter().enumerate() {
         out.push('\n');
         match before.get(index).and_then(Option::as_ref) {
@@ -144,6 +149,19 @@ fn in_full_target(
         }
     }
     withheld(out, target, detail, style);
+}
+
+/// `Ingress shop/web → Secret web-tls → Certificate web-tls (healthy)`: a namespace is said where it changes.
+pub(super) fn path_words(path: &Path) -> String {
+    let mut namespace = None;
+    let mut words = Vec::new();
+    for object in &path.objects {
+        let is_same = object.namespace.is_some() && object.namespace == namespace;
+        words.push(if is_same { format!("{} {}", object.kind, object.name) } else { object.to_string() });
+        namespace.clone_from(&object.namespace);
+    }
+    let end = path.end.map_or_else(|| "not there".to_owned(), |verdict| verdict.id().to_owned());
+    format!("{} ({end})", words.join(" → "))
 }
 
 /// `Cause: ID`, with `more` behind it.

@@ -2,13 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::CertificateConditionType;
+use crate::api::{CertificateConditionType, Object};
 use crate::duration::human;
 use crate::engine::Stage;
 use crate::fact::Fact;
-use crate::facts::{Facts, gap};
+use crate::facts::{Facts, Unmade, gap};
 use crate::finding::Finding;
 use crate::horizon;
+use crate::objref::Kind;
 use crate::rule::Severity;
 
 /// How a target is. The order is from urgent to quiet.
@@ -51,6 +52,9 @@ impl Verdict {
         if !matches!(seen, Fact::Seen(())) {
             return Self::Unknown;
         }
+        if facts.unmade() == Some(Unmade::Soon) {
+            return Self::Issuing;
+        }
         if facts.chain.is_issuance() && in_progress {
             return if is_good(facts) { Self::Renewing } else { Self::Issuing };
         }
@@ -76,6 +80,7 @@ pub(super) fn headline(facts: &Facts, verdict: Verdict, findings: &[Finding]) ->
             findings.first().map_or_else(|| facts.stage.words().to_owned(), |finding| finding.summary.clone())
         }
         Verdict::Unknown => unknown(facts),
+        Verdict::Issuing if facts.unmade().is_some() => soon(facts),
         Verdict::Issuing => format!("the first certificate is being issued: {}", facts.stage.words()),
         Verdict::Renewing => {
             format!("a new certificate is being issued: {}; {}", facts.stage.words(), validity(facts))
@@ -84,12 +89,22 @@ pub(super) fn headline(facts: &Facts, verdict: Verdict, findings: &[Finding]) ->
     }
 }
 
+/// A Certificate that the subject asks for is not there yet.
+fn soon(facts: &Facts) -> String {
+    let names = facts.asked().map(|asked| asked.to_make().map(Object::name).collect::<Vec<_>>().join(", "));
+    format!("cert-manager is about to make Certificate {}", names.unwrap_or_default())
+}
+
 fn unknown(facts: &Facts) -> String {
     if let Some(gap) = facts.breaks_off() {
         return format!("how far the issuance is cannot be told: {}", gap.why);
     }
     let subject = &facts.chain.subject;
     match facts.subject() {
+        Fact::Absent | Fact::NotLooked(_) if subject.kind == Kind::Host => format!(
+            "nothing that was looked at serves {}: no Ingress, Gateway, HTTPRoute or Certificate names it",
+            subject.name
+        ),
         Fact::Absent => format!("{subject} does not exist"),
         fact @ (Fact::Seen(()) | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_)) => {
             gap(&fact, subject.kind).why

@@ -20,7 +20,7 @@ use crate::chain::IssuerView;
 use crate::engine::Stage;
 use crate::engine::backoff::next_attempt;
 use crate::fact::{Fact, WhyNot};
-use crate::facts::{Component, Facts, Workload};
+use crate::facts::{Component, Facts, Unmade, Workload};
 use crate::objref::Kind;
 
 /// How long a chain must stand before anybody's absence is a reason: a busy controller takes seconds.
@@ -59,7 +59,12 @@ fn standstill(facts: &Facts) -> Option<Timestamp> {
         | Stage::OrderFailed
         | Stage::ChallengeFailed => false,
     };
-    let since = if is_ours { last_move(facts) } else { issuer_without_status(facts) }?;
+    let since = match facts.unmade() {
+        Some(Unmade::Since(since)) => Some(since),
+        Some(Unmade::Soon) => None,
+        None if is_ours => last_move(facts),
+        None => issuer_without_status(facts),
+    }?;
     facts.is_older_than(Some(since), STANDSTILL_SECONDS).then_some(since)
 }
 

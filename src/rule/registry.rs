@@ -11,6 +11,7 @@ use super::issuer::{
     venafi,
 };
 use super::secret::{consumer, content, origin, trust, writer};
+use super::shim::{annotation, entry, gateway as shim_gateway, issuer as shim_issuer, made, owner};
 use super::{Rule, caa, dns01, http01, order, progress, request, scheduling, signer};
 
 /// Every rule. The order decides between findings that are otherwise equal.
@@ -123,6 +124,8 @@ pub static REGISTRY: &[&Rule] = &[
     &signer::VENAFI_REQUEST,
     &request::OLD_FAILED_BLOCKS,
     &request::SEVERAL_REQUESTS,
+    &request::WRONG_DRIVER_NAME,
+    &request::MOUNT_WAITS,
     // Secret
     &writer::SECRET_OVERWRITTEN_BY_CONTROLLER,
     &content::SECRET_EMPTY_IN_GIT,
@@ -163,6 +166,19 @@ pub static REGISTRY: &[&Rule] = &[
     &renewal::RENEWAL_FAILING_SILENTLY,
     &renewal::RENEWAL_BLOCKED_BY_BACKOFF,
     &renewal_info::ARI_ERROR,
+    // Shim
+    &annotation::OLD_GROUP,
+    &annotation::NOT_ANNOTATED,
+    &shim_issuer::BOTH_ANNOTATIONS,
+    &shim_issuer::WITHOUT_DEFAULT_ISSUER,
+    &annotation::BAD_VALUE,
+    &entry::BLOCK_INCOMPLETE,
+    &shim_gateway::NOT_ANNOTATED_OR_DISABLED,
+    &shim_gateway::LISTENER_SKIPPED,
+    &shim_gateway::CANNOT_READ_SECRET,
+    &owner::NOT_OWNED,
+    &made::CERTIFICATE_MISSING,
+    &shim_gateway::UNWANTED_CERTIFICATE,
 ];
 
 /// The rule with this id or former id.

@@ -2,11 +2,13 @@
 
 mod approval;
 mod creation;
+mod csi;
 mod external;
 pub mod failure;
 
 pub use approval::{MAY_NOT_APPROVE, NEVER_APPROVED};
 pub use creation::CREATION_REFUSED;
+pub use csi::{MOUNT_WAITS, WRONG_DRIVER_NAME};
 pub use external::{CONTROLLER_DOWN, GRABBED, GROUP_MISSING};
 
 use jiff::Timestamp;

@@ -7,6 +7,7 @@
 mod ask;
 mod pages;
 mod plan;
+mod start;
 mod sweep;
 
 use futures::StreamExt;
@@ -17,7 +18,7 @@ pub use ask::Ask;
 pub use pages::{Page, object, object_path};
 pub use sweep::{Breadth, Sweep, query};
 
-use crate::chain::Chain;
+use crate::chain::{Chain, way};
 use crate::connect::{RequestError, Session};
 use crate::fact::{Denial, Failure};
 use crate::facts::Facts;
@@ -27,8 +28,9 @@ use crate::source::decode;
 
 /// Questions in flight at once: more than one chain ever asks together, as each further one would cost a round trip.
 const PARALLEL: usize = 32;
-/// A chain is at most this many waves deep; more would mean that the plan asks in circles.
-const MAX_WAVES: usize = 10;
+/// A chain is at most this many waves deep, and the way to it from a host four; more would mean that the plan asks in
+/// circles.
+const MAX_WAVES: usize = 14;
 
 /// How far to look around a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +68,12 @@ impl<'s> Gather<'s> {
     pub async fn follow(&mut self, subjects: &[ObjRef], reach: Reach) -> Result<(), RequestError> {
         for _ in 0..MAX_WAVES {
             let inventory = Inventory::new(self.objects.clone());
-            let mut asks: Vec<Ask> = subjects
-                .iter()
-                .flat_map(|subject| {
-                    let facts = Facts::new(&inventory, Chain::of(&inventory, subject), self.now);
-                    plan::open_questions(&facts, reach)
+            let own = self.session.namespace();
+            let parts = subjects.iter().flat_map(|subject| way::parts(&way::ways(&inventory, subject)));
+            let mut asks: Vec<Ask> = parts
+                .flat_map(|part| {
+                    let facts = Facts::new(&inventory, Chain::of(&inventory, &part), self.now);
+                    plan::open_questions(&facts, reach, own)
                 })
                 .filter(|ask| !inventory.coverage.has(ask.kind(), &ask.scope()))
                 .collect();

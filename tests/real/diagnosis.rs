@@ -51,6 +51,12 @@ impl Diagnosis {
         self
     }
 
+    /// Fails unless nothing is known of the target.
+    #[track_caller]
+    pub fn because_nothing(self) {
+        assert_eq!((self.verdict.as_str(), self.output.code, self.rules.len()), ("unknown", 2, 0), "{}", self.output);
+    }
+
     /// Fails unless this rule speaks first.
     #[track_caller]
     pub fn because(self, rule: &str) -> Self {

@@ -23,5 +23,6 @@ mod run;
 mod schemas;
 mod shims;
 mod stages;
+mod starts;
 
 use differential::is_set;

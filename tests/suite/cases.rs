@@ -81,7 +81,7 @@ impl Case {
 
     pub fn judge(&self, objects: Objects) -> TargetReport {
         let inventory = Inventory::new(objects);
-        TargetReport::judge(&Facts::new(&inventory, Chain::of(&inventory, &self.subject()), self.expect.now))
+        TargetReport::of(&inventory, &self.subject(), self.expect.now)
     }
 }
 

@@ -34,7 +34,7 @@ const TAKES_MORE: &[(&str, &str)] = &[
 ];
 
 /// The objects of a case as the API server would hold them.
-fn stored(case: &str) -> Vec<Value> {
+pub fn stored(case: &str) -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(case);
     let mut objects = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

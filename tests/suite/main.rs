@@ -32,6 +32,7 @@ mod rule_docs;
 mod scripted;
 mod shims;
 mod sources;
+mod starts;
 mod stub_ca;
 mod widths;
 

@@ -90,7 +90,7 @@ fn a_shared_cause_is_told_once_to_people_and_each_time_to_machines() {
         None,
         "letsencrypt",
     )]);
-    let judge = |subject: ObjRef| TargetReport::judge(&Facts::new(&inventory, Chain::of(&inventory, &subject), now));
+    let judge = |subject: ObjRef| TargetReport::of(&inventory, &subject, now);
     let targets: Vec<_> = subjects.map(judge).collect();
     let report = Report::new(now, SourceLine::Files { paths: Vec::new() }, &inventory, targets);
     assert_eq!(report.targets.len(), 4);

@@ -45,12 +45,12 @@ impl Scripted {
     }
 
     /// Runs the binary with nothing in its environment but this server's kubeconfig.
-    async fn run(&self, args: &[&str]) -> Ran {
+    pub async fn run(&self, args: &[&str]) -> Ran {
         self.run_at(args, ["--now", NOW]).await
     }
 
     /// The same at another time than that of the healthy specimen.
-    async fn run_at(&self, args: &[&str], now: [&str; 2]) -> Ran {
+    pub async fn run_at(&self, args: &[&str], now: [&str; 2]) -> Ran {
         let began = Instant::now();
         let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_kubectl-cert"))
             .args(args)
@@ -64,14 +64,14 @@ impl Scripted {
     }
 
     /// `GET path` of every request, in order of arrival.
-    fn paths(&self) -> Vec<String> {
+    pub fn paths(&self) -> Vec<String> {
         self.server.seen().iter().map(|seen| seen.path.clone()).collect()
     }
 }
 
 /// What a run left behind.
-struct Ran {
-    stdout: String,
+pub struct Ran {
+    pub stdout: String,
     stderr: String,
     code: Option<i32>,
     took: Duration,
@@ -85,7 +85,7 @@ impl Ran {
 
     /// Fails unless both hold: the exit code, and every text in what was printed, however it is wrapped.
     #[track_caller]
-    fn expect(&self, code: i32, texts: &[&str]) {
+    pub fn expect(&self, code: i32, texts: &[&str]) {
         assert_eq!(self.code, Some(code), "{self}");
         let said = flat(&format!("{} {}", self.stdout, self.stderr));
         for text in texts {
@@ -158,7 +158,7 @@ fn answer(objects: &[Value], seen: &Seen) -> Reply {
 }
 
 /// The collections that this server has.
-const PLURALS: [&str; 17] = [
+const PLURALS: [&str; 18] = [
     "certificates",
     "certificaterequests",
     "orders",
@@ -173,6 +173,7 @@ const PLURALS: [&str; 17] = [
     "ingressclasses",
     "httproutes",
     "gateways",
+    "listenersets",
     "deployments",
     "leases",
     "endpointslices",
@@ -221,13 +222,13 @@ fn list(items: &[Value], more: Option<&str>) -> Reply {
     Reply::ok(&json!({"kind": "List", "apiVersion": "v1", "metadata": {"continue": more.unwrap_or_default()}, "items": items}).to_string())
 }
 
-fn status(code: u16, reason: &str, message: &str) -> Reply {
+pub fn status(code: u16, reason: &str, message: &str) -> Reply {
     let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message});
     Reply::status(code, &body.to_string())
 }
 
 /// A refusal in the API server's words.
-fn forbidden(seen: &Seen) -> Reply {
+pub fn forbidden(seen: &Seen) -> Reply {
     status(403, "Forbidden", &format!("{} is forbidden: User \"viewer\" cannot do that", seen.path))
 }
 

@@ -9,7 +9,7 @@ use crate::cli::DryRunArgs;
 use crate::command::source::{Saved, block_on, open, saved_objects};
 use crate::command::{Context, Failure};
 use crate::inventory::Objects;
-use crate::objref::ObjRef;
+use crate::objref::{Kind, ObjRef};
 use crate::report::SourceLine;
 use crate::source::cluster::{Breadth, Gather};
 
@@ -41,7 +41,7 @@ fn live(args: &DryRunArgs, context: &mut Context) -> Result<Existing, Failure> {
         let namespace = session.namespace().to_owned();
         let breadth = if args.all_namespaces { Breadth::Cluster } else { Breadth::Namespace(namespace) };
         let mut gather = Gather::new(&session, now);
-        gather.sweep(&breadth).await?;
+        gather.sweep(&breadth, &[Kind::HttpRoute]).await?;
         let line = SourceLine::Cluster { server: session.server() };
         Ok(Existing { objects: gather.into_objects(), line, now })
     })

@@ -182,7 +182,8 @@ pub const fn of(kind: Kind) -> Option<&'static Schema> {
         | Kind::ListenerSet
         | Kind::Deployment
         | Kind::Lease
-        | Kind::EndpointSlice => None,
+        | Kind::EndpointSlice
+        | Kind::Host => None,
     }
 }
 

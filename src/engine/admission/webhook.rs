@@ -153,7 +153,8 @@ fn judge(kind: Kind, judging: &Judging<'_>) -> Result<Vec<&'static str>, Refusal
         | Kind::ListenerSet
         | Kind::Deployment
         | Kind::Lease
-        | Kind::EndpointSlice => Ok(Vec::new()),
+        | Kind::EndpointSlice
+        | Kind::Host => Ok(Vec::new()),
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Refusal {
     NoOwner { certificate: String },
     /// A Certificate of the wanted name exists and something else (`Ingress web`) controls it; it is left alone.
     OtherOwner { certificate: String, owner: String },
+    /// A Certificate is not let in by the API server or cert-manager's webhook, in whose words it is told.
+    NotAdmitted { certificate: String, why: String },
     /// A Certificate differs from what is asked for only in fields that cert-manager does not compare; it stays.
     Overlooked { certificate: String, fields: Vec<Field> },
 }
@@ -78,6 +80,7 @@ impl Refusal {
             | Self::Annotation(_)
             | Self::NoOwner { .. }
             | Self::OtherOwner { .. }
+            | Self::NotAdmitted { .. }
             | Self::Overlooked { .. } => None,
         }
     }
@@ -87,6 +90,7 @@ impl Refusal {
         match self {
             Self::NoOwner { certificate }
             | Self::OtherOwner { certificate, .. }
+            | Self::NotAdmitted { certificate, .. }
             | Self::Overlooked { certificate, .. } => Some(certificate),
             Self::NotWatched(_)
             | Self::NoTrigger { .. }
@@ -106,6 +110,7 @@ impl Refusal {
         const REFUSING: &str = "refusing to update non-owned certificate resource for object";
         match self {
             Self::Annotation(error) => Some(error.to_string()),
+            Self::NotAdmitted { why, .. } => Some(why.clone()),
             Self::NoOwner { .. } => Some(format!("certificate resource has no owner. {REFUSING}")),
             Self::OtherOwner { .. } => Some(format!("certificate resource is not owned by this object. {REFUSING}")),
             Self::NotWatched(_)
@@ -158,6 +163,9 @@ impl fmt::Display for Refusal {
             }
             Self::OtherOwner { certificate, owner } => {
                 write!(f, "Certificate {certificate} exists and belongs to {owner}, so it is left as it is")
+            }
+            Self::NotAdmitted { certificate, why } => {
+                write!(f, "Certificate {certificate} is not made, or not changed: {why}")
             }
             Self::Overlooked { certificate, fields } => {
                 let fields: Vec<_> = fields.iter().map(|field| field.path()).collect();

@@ -10,7 +10,7 @@ use crate::chain::Next;
 use crate::engine::Stage;
 use crate::finding::{Evidence, Finding, Fix, PROGRAM};
 use crate::objref::ObjRef;
-use crate::report::{Report, SourceLine, TargetReport, WithheldRule};
+use crate::report::{Path, Report, SourceLine, TargetReport, Verdict, WithheldRule};
 use crate::rule::{Gap, Nature, Severity};
 
 /// The answer to one `diagnose`.
@@ -44,8 +44,18 @@ struct Target<'r> {
     stage: Option<&'static str>,
     /// `null` where nothing follows.
     next: Option<Step<'r>>,
+    /// Where the target leads; not there for one that is itself part of an issuance.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    paths: Vec<Led<'r>>,
     findings: Vec<Found<'r>>,
     withheld: Vec<Withheld<'r>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Led<'r> {
+    objects: &'r [ObjRef],
+    /// The verdict on the last of them; `null` where that is nothing to judge.
+    verdict: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -152,6 +162,7 @@ impl<'r> Target<'r> {
             headline: &target.headline,
             stage: target.stage.as_ref().map(Stage::id),
             next: target.next.as_ref().map(Step::of),
+            paths: target.paths.iter().map(Led::of).collect(),
             findings: findings(target),
             withheld: target.withheld.iter().map(Withheld::of).collect(),
         }
@@ -183,6 +194,12 @@ impl<'r> Found<'r> {
             fix: finding.fixes.iter().map(Remedy::of).collect(),
             docs: format!("{PROGRAM} explain {}", rule.id),
         }
+    }
+}
+
+impl<'r> Led<'r> {
+    fn of(path: &'r Path) -> Self {
+        Self { objects: &path.objects, verdict: path.end.map(Verdict::id) }
     }
 }
 

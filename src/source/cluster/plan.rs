@@ -4,7 +4,7 @@
 //! followed by GETs. Only where a computed name is not there are the namespace's objects looked through, by metadata.
 
 use super::sweep::WORKLOADS;
-use super::{Ask, Reach};
+use super::{Ask, Reach, start};
 use crate::api::{AcmeIssuer, AcmeSolver, AcmeState, Certificate, ChallengeType, Object, Secret, annotation};
 use crate::chain::{ChallengeNode, IssuerView, OrderNode, RequestNode, Role, Stray, names};
 use crate::engine::Stage;
@@ -14,8 +14,15 @@ use crate::objref::{Kind, ObjRef};
 use crate::x509;
 
 /// The open questions about one target. Those that were asked before are taken out by the caller.
-pub fn open_questions(facts: &Facts, reach: Reach) -> Vec<Ask> {
-    let mut asks = vec![Ask::Get { object: facts.chain.subject.clone(), essential: true }];
+/// `own` is the namespace that the user works in.
+pub fn open_questions(facts: &Facts, reach: Reach, own: &str) -> Vec<Ask> {
+    let subject = &facts.chain.subject;
+    let mut asks = Vec::new();
+    if subject.kind != Kind::Host {
+        // A cluster without cert-manager is one thing, a cluster without the Gateway API another.
+        asks.push(Ask::Get { object: subject.clone(), essential: subject.kind.is_cert_managers() });
+    }
+    start::open_questions(&mut asks, facts, own);
     if facts.chain.subject.kind == Kind::Certificate && reach != Reach::Table {
         asks.push(Ask::EventsOf { object: facts.chain.subject.clone() });
     }
@@ -288,6 +295,12 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
         facts.stage,
         Stage::Trigger | Stage::Key | Stage::Request | Stage::Approval | Stage::Issuer | Stage::Issued | Stage::Order
     );
+    // What leads to a Certificate has no stage of its own: it stands only where a Certificate is not made.
+    let leads = matches!(
+        facts.chain.subject.kind,
+        Kind::Host | Kind::Ingress | Kind::Gateway | Kind::ListenerSet | Kind::HttpRoute | Kind::Pod
+    );
+    let controller_stands = if leads { facts.unmade().is_some() } else { controller_stands };
     if controller_stands || waits_for_issuer {
         asks.push(list(Kind::Deployment, None, WORKLOADS));
         for workload in &facts.installation().workloads {

@@ -25,7 +25,7 @@ pub const WORKLOADS: &str = "app.kubernetes.io/component in (controller,webhook,
 const SOLVERS: &str = "acme.cert-manager.io/http01-solver=true";
 
 /// The kinds that a diagnosis of a whole namespace reads.
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 14] = [
     Kind::Certificate,
     Kind::CertificateRequest,
     Kind::Order,
@@ -36,20 +36,25 @@ const KINDS: [Kind; 12] = [
     Kind::Event,
     Kind::Ingress,
     Kind::IngressClass,
+    Kind::Gateway,
+    Kind::ListenerSet,
     Kind::Pod,
     Kind::Service,
 ];
 
 impl Gather<'_> {
-    /// Reads every kind of a namespace or of the cluster, then what that list of questions could not name.
-    pub async fn sweep(&mut self, breadth: &Breadth) -> Result<(), RequestError> {
-        let namespace = breadth.namespace();
+    /// Reads every kind of a namespace or of the cluster, and all there is of some kinds more; then what that list of
+    /// questions could not name.
+    pub async fn sweep(&mut self, breadth: &Breadth, whole: &[Kind]) -> Result<(), RequestError> {
+        let list = |kind: Kind, selector: &str| {
+            let namespace = breadth.namespace().filter(|_| kind.is_namespaced()).map(str::to_owned);
+            Ask::List { kind, namespace, selector: selector.to_owned() }
+        };
+        let more = [Kind::HttpRoute, Kind::Pod].into_iter().filter(|kind| whole.contains(kind));
         let asks = KINDS
             .into_iter()
-            .map(|kind| {
-                let namespace = namespace.filter(|_| kind.is_namespaced()).map(str::to_owned);
-                Ask::List { kind, namespace, selector: selector(kind).to_owned() }
-            })
+            .map(|kind| list(kind, selector(kind)))
+            .chain(more.map(|kind| list(kind, "")))
             .chain([Ask::List { kind: Kind::Deployment, namespace: None, selector: WORKLOADS.to_owned() }])
             .collect();
         self.wave(asks).await?;

@@ -99,7 +99,8 @@ impl World {
             | Kind::Event
             | Kind::Deployment
             | Kind::Lease
-            | Kind::EndpointSlice) => panic!("no case has needed a {kind:?} so far"),
+            | Kind::EndpointSlice
+            | Kind::Host) => panic!("no case has needed a {kind:?} so far"),
         }
     }
 
