@@ -176,8 +176,8 @@ fn below_host(inventory: &Inventory, subject: &ObjRef) -> Vec<Way> {
         let certificates = inventory.certificates.iter().filter(|certificate| is_here(certificate.namespace()));
         let for_host = certificates.filter(|certificate| {
             let spec = &certificate.spec;
-            let names = spec.dns_names.iter().chain(&spec.ip_addresses).chain(std::iter::once(&spec.common_name));
-            names.into_iter().any(|name| host::covers(name, host))
+            let mut names = spec.dns_names.iter().chain(&spec.ip_addresses).chain(std::iter::once(&spec.common_name));
+            names.any(|name| host::covers(name, host))
         });
         ways.extend(for_host.map(|certificate| vec![certificate.objref()]));
     }

@@ -91,9 +91,11 @@ fn live(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
             gather.sweep(&breadth, wanted.kinds).await?;
         } else {
             let chosen = context.flags.namespace.as_deref().filter(|_| !wanted.all_namespaces);
-            let place = |named: &Named| match named.kind {
-                Kind::Host => host(named, chosen),
-                kind => ObjRef::new(kind, Some(&namespace), &named.name),
+            let place = |named: &Named| {
+                if named.kind == Kind::Host {
+                    return host(named, chosen);
+                }
+                ObjRef::new(named.kind, Some(&namespace), &named.name)
             };
             let subjects: Vec<_> = wanted.named.iter().map(place).collect();
             gather.follow(&subjects, wanted.reach).await?;

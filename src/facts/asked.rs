@@ -8,12 +8,13 @@ use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Facts, gap, known};
-use crate::api::{Certificate, Gateway, ListenerSet, Object};
+use crate::api::{Certificate, Gateway, ListenerSet, Object, Secret};
 use crate::chain::Chain;
+use crate::chain::way::ways;
 use crate::engine::flags::Flags;
 use crate::engine::shim::{Action, Existing, Outcome, Refusal, ShimFlags, Subject, sync};
 use crate::fact::Fact;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Stored};
 use crate::objref::{Kind, ObjRef};
 use crate::rule::{Gap, Withheld};
 
@@ -162,15 +163,49 @@ impl Facts<'_> {
         Some(gap(&self.inventory.get::<Certificate>(unseen.namespace(), unseen.name()), Kind::Certificate))
     }
 
-    /// Saved objects that hold other Certificates of the namespace were most likely saved with all.
     fn is_known_to_be_missing(&self, certificate: &Certificate) -> bool {
         let looked = self.inventory.get::<Certificate>(certificate.namespace(), certificate.name());
-        let asked_for = self.inventory.coverage.asked_about(Kind::Certificate);
-        let saved_with_others = || {
-            let mut places = self.inventory.names(Kind::Certificate).map(|(namespace, _)| namespace);
-            places.any(|namespace| Some(namespace) == certificate.namespace())
-        };
+        self.is_known_absence(&looked, certificate.namespace())
+    }
+
+    /// Whether an object is not there. Saved objects that hold others of its kind and namespace were most likely saved
+    /// with all.
+    fn is_known_absence<T: Stored>(&self, looked: &Fact<&T>, namespace: Option<&str>) -> bool {
+        let asked_for = self.inventory.coverage.asked_about(T::KIND);
+        let saved_with_others = || !T::store(self.inventory).of_namespace(namespace.unwrap_or_default()).is_empty();
         looked.is_absent() || (looked.seen().is_none() && !asked_for && saved_with_others())
+    }
+
+    /// The Secrets that the subject names and that no Certificate writes.
+    fn unwritten_secrets(&self) -> impl Iterator<Item = (ObjRef, Fact<&Secret>)> {
+        let ways = ways(self.inventory, &self.chain.subject);
+        let secrets = ways.into_iter().filter(|way| way.len() == 2).filter_map(|way| way.into_iter().nth(1));
+        secrets.filter(|end| end.kind == Kind::Secret).map(|secret| {
+            let looked = self.inventory.get::<Secret>(secret.namespace.as_deref(), &secret.name);
+            (secret, looked)
+        })
+    }
+
+    /// The Secrets that the subject names, that no Certificate writes and that are not there.
+    pub fn missing_secrets(&self) -> Vec<ObjRef> {
+        let missing = self
+            .unwritten_secrets()
+            .filter(|(secret, looked)| self.is_known_absence(looked, secret.namespace.as_deref()));
+        missing.map(|(secret, _)| secret).collect()
+    }
+
+    /// The first Secret that the subject names, that no Certificate writes and that may have been made by hand: if
+    /// nobody asks for a certificate, all hangs on whether it is there.
+    pub fn unseen_secret(&self) -> Option<Gap> {
+        let asked = self.asked().ok()?;
+        asked.outcome.refusals.iter().find(|refusal| matches!(refusal, Refusal::NoTrigger { .. }))?;
+        let (secret, looked) = self.unwritten_secrets().find(|(secret, looked)| {
+            looked.seen().is_none() && !self.is_known_absence(looked, secret.namespace.as_deref())
+        })?;
+        let Gap { why, needs } = gap(&looked, Kind::Secret);
+        let (kind, name) = (self.chain.subject.kind, &self.chain.subject.name);
+        let why = format!("{kind} {name} names no issuer, no Certificate is for its Secret {}, and {why}", secret.name);
+        Some(Gap { why, needs })
     }
 }
 

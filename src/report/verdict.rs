@@ -96,6 +96,9 @@ fn soon(facts: &Facts) -> String {
 }
 
 fn unknown(facts: &Facts) -> String {
+    if let Some(gap) = facts.unseen_secret() {
+        return format!("whether anything is wrong cannot be told: {}", gap.why);
+    }
     if let Some(gap) = facts.breaks_off() {
         return format!("how far the issuance is cannot be told: {}", gap.why);
     }

@@ -62,12 +62,6 @@ fn told(finding: Finding, facts: &Facts, asked: &Asked, words: &str) -> Finding 
     finding.evidence(Witness::Event(asked.object.kind, "BadConfig".to_owned()), said.unwrap_or_default())
 }
 
-/// The Secrets that the subject names and that no Certificate writes; whether each is there is not looked at.
-fn unwritten(facts: &Facts) -> Vec<ObjRef> {
-    let ways = ways(facts.inventory, &facts.chain.subject);
-    ways.into_iter().filter(|way| way.len() == 2).filter_map(|way| way.into_iter().nth(1)).collect()
-}
-
 /// Whether every Secret that the subject names is written by some Certificate, so that nothing is missing.
 fn is_served(facts: &Facts) -> bool {
     let ways = ways(facts.inventory, &facts.chain.subject);

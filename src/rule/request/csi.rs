@@ -41,8 +41,8 @@ fn volumes(pod: &Pod) -> impl Iterator<Item = (&Volume, &CSIVolumeSource)> {
 
 /// The newest event that tells of a volume that could not be mounted, while no container has started.
 fn failed_mount<'i>(facts: &Facts<'i>, pod: &Pod) -> Option<&'i Event> {
-    let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
-    let has_started = statuses.into_iter().any(|status| status.ready || status.started == Some(true));
+    let mut statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let has_started = statuses.any(|status| status.ready || status.started == Some(true));
     facts.event(pod, "FailedMount").filter(|_| !has_started)
 }
 
@@ -53,8 +53,9 @@ fn mount_waits(facts: &Facts) -> Judgement {
     let said = event.message.as_deref().unwrap_or_default();
     let attributes = Attributes::of(volume);
     let why = attributes.fault(facts, pod).unwrap_or_else(|| {
-        let requests = ways(facts.inventory, &facts.chain.subject).into_iter().filter_map(|way| way.into_iter().nth(1));
-        match requests.into_iter().find(|object| object.kind == Kind::CertificateRequest) {
+        let mut requests =
+            ways(facts.inventory, &facts.chain.subject).into_iter().filter_map(|way| way.into_iter().nth(1));
+        match requests.find(|object| object.kind == Kind::CertificateRequest) {
             Some(request) => format!("{request} is not answered"),
             None if said.contains("not found in the list of registered CSI drivers") => {
                 format!("the driver {CSI_DRIVER} does not run on node {}", node(pod))
@@ -141,7 +142,10 @@ impl<'v> Attributes<'v> {
     /// Whether a public CA might sign for all of the names.
     fn is_public(&self) -> bool {
         let is_inner = |name: &str| {
-            name.contains("${") || !name.contains('.') || name.contains(".svc") || name.ends_with(".local")
+            name.contains("${")
+                || !name.contains('.')
+                || name.contains(".svc")
+                || name.rsplit('.').next() == Some("local")
         };
         !self.dns_names.is_empty() && !self.dns_names.split(',').any(|name| is_inner(name.trim()))
     }
@@ -168,8 +172,8 @@ const SPIFFE_DRIVER: &str = "spiffe.csi.cert-manager.io";
 fn wrong_driver_name(facts: &Facts) -> Judgement {
     let pod = pod(facts)?;
     let is_meant = |csi: &CSIVolumeSource| {
-        let attributes = csi.volume_attributes.iter().flatten();
-        csi.driver.contains("cert-manager") || attributes.into_iter().any(|(key, _)| key.starts_with(CSI_DRIVER))
+        let mut attributes = csi.volume_attributes.iter().flatten();
+        csi.driver.contains("cert-manager") || attributes.any(|(key, _)| key.starts_with(CSI_DRIVER))
     };
     let wrong =
         volumes(pod).filter(|(_, csi)| ![CSI_DRIVER, SPIFFE_DRIVER].contains(&csi.driver.as_str()) && is_meant(csi));

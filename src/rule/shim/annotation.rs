@@ -2,13 +2,12 @@
 
 use super::{
     Family, Judgement, Nature, Outlook, Rule, Severity, Withheld, annotate, is_served, issuer_setting, named, quote,
-    setting, unwritten,
+    setting,
 };
 use crate::api::annotation::{ISSUER_GROUP, ISSUER_KIND, SHIM_CLUSTER_ISSUER, SHIM_ISSUER};
-use crate::api::{Object, Secret, annotation};
+use crate::api::{Object, annotation};
 use crate::engine::shim::{BadAnnotation, Refusal, refused};
-use crate::fact::Fact;
-use crate::facts::{Asked, Facts, known};
+use crate::facts::{Asked, Facts};
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::{Kind, ObjRef};
 
@@ -117,7 +116,7 @@ pub static NOT_ANNOTATED: Rule = Rule {
     since: "0.1.0",
     summary: "the Ingress has a TLS entry, and asks nobody for its certificate",
     doc: include_str!("../../../docs/rules/ingress-not-annotated.md"),
-    needs: &[Kind::Ingress],
+    needs: &[Kind::Ingress, Kind::Secret],
     explains: &[],
     judge: not_annotated,
 };
@@ -152,20 +151,12 @@ fn not_annotated(facts: &Facts) -> Judgement {
     ])
 }
 
-/// The Secrets that the subject names, that no Certificate writes and that are not there, as far as is known.
+/// The Secrets that the subject names, that no Certificate writes and that are known not to be there.
 pub(super) fn missing_secrets(facts: &Facts) -> Result<Vec<ObjRef>, Withheld> {
-    let mut missing = Vec::new();
-    for secret in unwritten(facts) {
-        let looked = facts.inventory.get::<Secret>(secret.namespace.as_deref(), &secret.name);
-        match &looked {
-            Fact::Seen(_) => {}
-            Fact::Absent | Fact::NotLooked(_) => missing.push(secret),
-            Fact::Hidden(_) | Fact::Failed(_) => {
-                known(&looked, Kind::Secret)?;
-            }
-        }
+    match facts.unseen_secret() {
+        Some(gap) => Err(Withheld::Undetermined(gap)),
+        None => Ok(facts.missing_secrets()),
     }
-    Ok(missing)
 }
 
 pub static BAD_VALUE: Rule = Rule {

@@ -152,7 +152,7 @@ pub static NOT_ANNOTATED_OR_DISABLED: Rule = Rule {
     since: "0.1.0",
     summary: "cert-manager does not look at the Gateway: no issuer is named, or its support is off",
     doc: include_str!("../../../docs/rules/gateway-not-annotated-or-disabled.md"),
-    needs: &[Kind::Gateway, Kind::ListenerSet, Kind::HttpRoute, Kind::Deployment],
+    needs: &[Kind::Gateway, Kind::ListenerSet, Kind::HttpRoute, Kind::Deployment, Kind::Secret],
     explains: &["shim-certificate-missing"],
     judge: not_annotated_or_disabled,
 };
@@ -215,11 +215,11 @@ fn not_annotated(facts: &Facts, asked: &Asked, missing: &[ObjRef]) -> Finding {
     let names = names.join(", ");
     let keys = [SHIM_ISSUER, SHIM_CLUSTER_ISSUER];
     let routes = facts.inventory.http_routes.iter().filter(|route| hangs_on(route, &asked.object));
-    let on_route = routes.filter_map(|route| {
+    let mut on_route = routes.filter_map(|route| {
         let key = keys.into_iter().find(|key| route.annotation(key).is_some())?;
         Some((route, key, route.annotation(key)?))
     });
-    let on_route = on_route.into_iter().next();
+    let on_route = on_route.next();
     let place = match &on_route {
         Some((route, key, _)) => format!("{key} stands on HTTPRoute {} and not on it", route.name()),
         None => "no annotation names an issuer".to_owned(),
@@ -321,8 +321,8 @@ fn cannot_read_secret(facts: &Facts) -> Judgement {
         .map(|(listener, condition)| {
             let own = gateway.namespace().unwrap_or_default();
             let refs = listener.tls.iter().flat_map(|tls| &tls.certificate_refs);
-            let abroad = refs.filter_map(|one| Some((one.namespace.as_deref().filter(|there| *there != own)?, one.name.as_str())));
-            let (there, secret) = abroad.into_iter().next().unwrap_or((own, "NAME"));
+            let mut abroad = refs.filter_map(|one| Some((one.namespace.as_deref().filter(|there| *there != own)?, one.name.as_str())));
+            let (there, secret) = abroad.next().unwrap_or((own, "NAME"));
             let grant = format!(
                 "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\nmetadata:\n  name: {}\n  namespace: {there}\nspec:\n  from:\n  - group: gateway.networking.k8s.io\n    kind: Gateway\n    namespace: {own}\n  to:\n  - group: \"\"\n    kind: Secret\n    name: {secret}",
                 gateway.name()

@@ -1,6 +1,7 @@
 //! One Ingress that is well, and one thing about it broken.
 
 use crate::facts::specimen::Specimen;
+use crate::inventory::Objects;
 use crate::objref::Kind;
 use crate::report::{TargetReport, Verdict};
 
@@ -14,12 +15,15 @@ fn annotated(key: &str, value: &str) -> Specimen {
     })
 }
 
-/// The Ingress without the annotation that names its issuer, and nothing made of it.
+/// The Ingress without the annotation that names its issuer, and nothing made of it; another Secret is there.
 fn bare() -> Specimen {
-    Specimen::ingress().broken(|objects| {
-        objects.unmake();
-        objects.annotations().clear();
-    })
+    let other = "apiVersion: v1\nkind: Secret\nmetadata: {name: other, namespace: shop}\n";
+    Specimen::ingress()
+        .broken(|objects| {
+            objects.unmake();
+            objects.annotations().clear();
+        })
+        .with(other)
 }
 
 /// A controller that was started with these flags.
@@ -102,6 +106,10 @@ fn an_ingress_that_asks_nobody_is_found_unless_its_secret_is_there() {
     let mut by_hand = bare();
     by_hand.objects.secrets = Specimen::healthy().objects.secrets;
     assert_eq!(by_hand.ids(), NONE);
+    let unseen = bare().broken(|objects| objects.secrets.clear());
+    assert_eq!((unseen.ids(), unseen.judge().verdict), (NONE.to_vec(), Verdict::Unknown), "it may be there");
+    let headline = unseen.judge().headline;
+    assert!(headline.contains("Ingress web names no issuer, no Certificate is for its Secret web-tls"), "{headline}");
     let without_tls = bare().broken(|objects| objects.entries().clear());
     assert_eq!(without_tls.ids(), NONE);
 }
@@ -126,13 +134,13 @@ fn a_value_that_cannot_be_read_is_found_with_the_one_that_can() {
 
 #[test]
 fn tls_entries_that_lack_something_are_found() {
-    let broken = |change: &dyn Fn(&mut crate::inventory::Objects)| {
+    let broken = |change: &dyn Fn(&mut Objects)| {
         Specimen::ingress().broken(|objects| {
             objects.unmake();
             change(objects);
         })
     };
-    let cases: [(&dyn Fn(&mut crate::inventory::Objects), &str, &str); 4] = [
+    let cases: [(&dyn Fn(&mut Objects), &str, &str); 4] = [
         (
             &|objects| objects.entries()[0].hosts = None,
             "has no hosts",
@@ -190,7 +198,7 @@ fn a_certificate_of_somebody_else_is_found_if_it_lacks_something() {
 fn a_certificate_that_is_not_made_is_no_fault_at_first_and_one_later() {
     let neighbour = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: other, namespace: shop}\nspec: \
                      {secretName: other, dnsNames: [a.example.com], issuerRef: {name: x}}\n";
-    let unmade = Specimen::ingress().broken(|objects| objects.unmake());
+    let unmade = Specimen::ingress().broken(Objects::unmake);
     assert_eq!((unmade.ids(), unmade.judge().verdict), (NONE.to_vec(), Verdict::Unknown), "nobody looked for it");
     let missing = unmade.with(neighbour);
     assert_eq!(missing.ids(), ["shim-certificate-missing"]);

@@ -88,7 +88,7 @@ fn asker(asks: &mut Vec<Ask>, facts: &Facts) {
         asks.push(list(Kind::Issuer, subject.namespace.as_deref(), ""));
         asks.push(list(Kind::ClusterIssuer, None, ""));
     }
-    let wanted = asked.wanted.iter().map(|certificate| certificate.objref());
+    let wanted = asked.wanted.iter().map(Object::objref);
     asks.extend(wanted.map(Ask::get));
     for secret in ways(facts.inventory, subject).into_iter().filter_map(|way| way.into_iter().nth(1)) {
         asks.push(Ask::get(ObjRef::new(Kind::Certificate, secret.namespace.as_deref(), &secret.name)));

@@ -106,6 +106,18 @@ impl Gather<'_> {
             .certificates
             .iter()
             .map(|certificate| ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name));
+        // Where an Ingress asks nobody for a certificate, all hangs on whether its Secret is there.
+        let served = self.objects.ingresses.iter().flat_map(|ingress| {
+            let blocks = ingress.spec.iter().flat_map(|spec| spec.tls.iter().flatten());
+            let names = blocks.filter_map(|block| block.secret_name.as_deref());
+            names.map(|name| ObjRef::new(Kind::Secret, ingress.namespace(), name))
+        });
+        let listened = self.objects.gateways.iter().flat_map(|gateway| {
+            let references = gateway.spec.listeners.iter().flat_map(|listener| &listener.tls);
+            let own = references.flat_map(|tls| &tls.certificate_refs).filter(|one| one.namespace.is_none());
+            own.map(|one| ObjRef::new(Kind::Secret, gateway.namespace(), &one.name))
+        });
+        let named = named.chain(served).chain(listened);
         named.filter(|secret| !listed.contains(secret)).take(MOST).collect()
     }
 
