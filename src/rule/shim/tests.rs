@@ -230,3 +230,103 @@ fn a_host_is_followed_to_what_serves_it() {
     });
     assert_eq!(other.ids(), NONE);
 }
+
+/// Gateway shop/web with the Certificate that cert-manager made of its one listener with TLS.
+fn gateway() -> Specimen {
+    Specimen::ingress()
+        .broken(|objects| {
+            objects.ingresses.clear();
+            let owner = objects.certificate().metadata.owner_references.as_mut().unwrap();
+            (owner[0].api_version, owner[0].kind) = ("gateway.networking.k8s.io/v1".into(), "Gateway".into());
+        })
+        .with(
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: web, namespace: shop, uid: i-1, creationTimestamp: \
+             '2026-11-22T06:29:50Z', annotations: {cert-manager.io/cluster-issuer: letsencrypt}}\nspec:\n  gatewayClassName: eg\n  listeners:\n  \
+             - {name: http, port: 80, protocol: HTTP}\n  - {name: https, port: 443, protocol: HTTPS, hostname: shop.example.com, tls: {mode: \
+             Terminate, certificateRefs: [{name: web-tls}]}}\n",
+        )
+        .with(&started("--enable-gateway-api"))
+        .about(Kind::Gateway, Some("shop"), "web")
+}
+
+/// The Gateway before anything was made of it, with one thing about its listener with TLS changed.
+fn listener(change: &dyn Fn(&mut crate::api::gateway::Listener)) -> Specimen {
+    gateway().broken(|objects| {
+        objects.unmake();
+        change(&mut objects.gateways[0].spec.listeners[1]);
+    })
+}
+
+#[test]
+fn listeners_that_get_no_certificate_are_found() {
+    let names = |specimen: &Specimen| {
+        let ids = specimen.ids();
+        ids.into_iter().filter(|id| id.starts_with("gateway-")).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&gateway()), NONE);
+    assert!(gateway().judge().headline.contains("is valid for"), "{}", gateway().judge().headline);
+    let skipped = ["gateway-listener-skipped"];
+    let nameless = listener(&|listener| listener.hostname = None);
+    assert_eq!(names(&nameless), skipped);
+    assert!(fix(&nameless.judge()).contains("- name: https\n    hostname: HOST"), "{}", fix(&nameless.judge()));
+    let abroad = listener(&|listener| {
+        listener.tls.as_mut().unwrap().certificate_refs[0].namespace = Some("vault".into());
+    });
+    assert_eq!(names(&abroad), skipped);
+    assert_eq!(names(&listener(&|listener| listener.tls = None)), skipped);
+    let passthrough = listener(&|listener| {
+        listener.tls.as_mut().unwrap().mode = Some(crate::api::gateway::TlsMode::Passthrough);
+    });
+    assert_eq!(names(&passthrough), skipped, "nothing is left that gets one");
+}
+
+#[test]
+fn a_gateway_that_cert_manager_does_not_look_at_is_found() {
+    let silent = ["gateway-not-annotated-or-disabled"];
+    let off = gateway().broken(|objects| {
+        objects.unmake();
+        objects.deployments.clear();
+    });
+    assert_eq!(off.clone().with(&started("--v=2")).ids(), silent);
+    assert!(!off.ids().contains(&"gateway-not-annotated-or-disabled"), "how it was started is not known");
+    let from_file = off.with(&started("--config=/config.yaml"));
+    assert!(!from_file.ids().contains(&"gateway-not-annotated-or-disabled"), "nor is what the file says");
+    let other = "apiVersion: v1\nkind: Secret\nmetadata: {name: other, namespace: shop}\n";
+    let unasked = listener(&|_| {}).with(other).broken(|objects| objects.gateways[0].metadata.annotations = None);
+    assert_eq!(unasked.ids(), silent);
+    let on_route = unasked.with(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r, namespace: shop, annotations: \
+         {cert-manager.io/cluster-issuer: letsencrypt}}\nspec: {parentRefs: [{name: web}], hostnames: [shop.example.com]}\n",
+    );
+    assert!(
+        summary(&on_route.judge()).contains("stands on HTTPRoute r and not on it"),
+        "{}",
+        summary(&on_route.judge())
+    );
+    let by_route = on_route.about(Kind::HttpRoute, Some("shop"), "r");
+    assert_eq!(by_route.ids(), silent, "a route leads to its Gateway");
+}
+
+#[test]
+fn a_secret_made_by_hand_under_an_annotated_gateway_is_a_risk() {
+    let by_hand = gateway().broken(|objects| objects.secret().metadata.annotations = None);
+    assert!(by_hand.ids().contains(&"gateway-unwanted-certificate"));
+    let ignored = by_hand.broken(|objects| {
+        let annotations = objects.gateways[0].metadata.annotations.get_or_insert_default();
+        annotations.insert("cert-manager.io/ignore-tls-listeners".into(), "https".into());
+    });
+    assert!(!ignored.ids().contains(&"gateway-unwanted-certificate"));
+}
+
+#[test]
+fn a_secret_that_the_gateway_may_not_read_is_found() {
+    let said = |reason: &str| {
+        let status = format!(
+            r#"{{"listeners": [{{"name": "https", "attachedRoutes": 0, "conditions": [{{"type": "ResolvedRefs", "status": "False",
+            "reason": "{reason}", "message": "not permitted"}}]}}]}}"#
+        );
+        gateway().broken(|objects| objects.gateways[0].status = serde_json::from_str(&status).unwrap())
+    };
+    assert!(said("RefNotPermitted").ids().contains(&"ingress-controller-cannot-read-secret"));
+    assert!(!said("BackendNotFound").ids().contains(&"ingress-controller-cannot-read-secret"));
+}
