@@ -14,7 +14,7 @@ use crate::rule::Gap;
 impl Facts<'_> {
     /// The link that was not looked at and that the stage hangs on.
     pub fn breaks_off(&self) -> Option<Gap> {
-        if let Some(gap) = self.unseen_certificate().or_else(|| self.unseen_secret()) {
+        if let Some(gap) = self.unseen_certificate() {
             return Some(gap);
         }
         match self.chain.in_flight() {

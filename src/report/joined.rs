@@ -52,33 +52,46 @@ fn join(mut parts: Vec<TargetReport>, paths: Vec<Path>) -> TargetReport {
         return parts.remove(0);
     }
     let worst = parts.iter().map(|part| part.verdict).min().unwrap_or(Verdict::Unknown);
+    let (findings, folded) = fold(distinct(&parts));
+    let root = findings.first().filter(|_| worst == Verdict::Failing);
+    let has_root = |part: &&TargetReport| {
+        let is_root = |finding: &Finding| root.is_some_and(|root| is_same(finding, root));
+        part.findings.iter().any(is_root)
+    };
     // Of those that are as bad, the deepest says most: it is what the others wait for.
-    let of_worst = || parts.iter().rev().filter(|part| part.verdict == worst);
-    let leading = of_worst().find(|part| part.stage.is_some()).or_else(|| of_worst().next());
-    let headline = leading.map(|part| part.headline.clone()).unwrap_or_default();
+    let leading = parts.iter().find(has_root).or_else(|| parts.iter().rev().find(|part| part.verdict == worst));
     let (stage, next) = leading.map(|part| (part.stage.clone(), part.next.clone())).unwrap_or_default();
-    let object = parts[0].object.clone();
-    let mut findings: Vec<Finding> = Vec::new();
+    let headline = root.map(|root| root.summary.clone()).or_else(|| leading.map(|part| part.headline.clone()));
     let mut withheld: Vec<WithheldRule> = Vec::new();
-    for part in parts {
-        for finding in part.findings.into_iter().chain(part.folded) {
-            let is_same = |other: &Finding| {
-                other.rule == finding.rule && other.object == finding.object && other.summary == finding.summary
-            };
-            if !findings.iter().any(is_same) {
-                findings.push(finding);
-            }
-        }
-        for rule in part.withheld {
-            if !withheld.iter().any(|other| other.rule == rule.rule && other.gap == rule.gap) {
-                withheld.push(rule);
-            }
+    for rule in parts.iter().flat_map(|part| &part.withheld) {
+        if !withheld.iter().any(|other| other.rule == rule.rule && other.gap == rule.gap) {
+            withheld.push(rule.clone());
         }
     }
-    let (findings, folded) = fold(findings);
-    let headline = match findings.first() {
-        Some(root) if worst == Verdict::Failing => root.summary.clone(),
-        Some(_) | None => headline,
-    };
-    TargetReport { object, verdict: worst, headline, stage, next, findings, folded, withheld, paths }
+    TargetReport {
+        object: parts.swap_remove(0).object,
+        verdict: worst,
+        headline: headline.unwrap_or_default(),
+        stage,
+        next,
+        findings,
+        folded,
+        withheld,
+        paths,
+    }
+}
+
+/// What was found at any of them, each once.
+fn distinct(parts: &[TargetReport]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in parts.iter().flat_map(|part| part.findings.iter().chain(&part.folded)) {
+        if !findings.iter().any(|other| is_same(other, finding)) {
+            findings.push(finding.clone());
+        }
+    }
+    findings
+}
+
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    one.rule == other.rule && one.object == other.object && one.summary == other.summary
 }

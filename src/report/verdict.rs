@@ -45,7 +45,7 @@ impl Verdict {
         if worst == Some(Severity::Error) {
             return Self::Failing;
         }
-        if facts.breaks_off().is_some() {
+        if facts.breaks_off().or_else(|| facts.unseen_secret()).is_some() {
             return Self::Unknown;
         }
         let seen = facts.subject();

@@ -54,7 +54,11 @@ fn a_gateway_that_lacks_a_hostname_is_diagnosed_and_played() {
     Diagnosis::of(&place, "gtw/edge").expect("healthy", "settled");
     // A dry run over the same cluster finds nothing left to make.
     let world = place.lab.folder("starts-gateway").join("world.yaml");
-    std::fs::write(&world, "controller:\n  flags: [--enable-gateway-api]\n").unwrap();
+    std::fs::write(
+        &world,
+        "apiVersion: cert.kubectl.dev/v1\nkind: World\ncontroller:\n  flags: [--enable-gateway-api]\n",
+    )
+    .unwrap();
     let played = place.cert(&["dry-run", "--live", "--world", world.to_str().unwrap(), "-o", "json"]);
     assert_eq!(played.code, 0, "{played}");
     let items = played.json()["items"].as_array().unwrap().clone();

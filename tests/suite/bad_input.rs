@@ -372,7 +372,7 @@ fn a_wrong_type_is_told_with_what_can_be_asked() {
     let file = folder.write("objects.json", healthy().to_string());
     run(&["diagnose", "certificat/web", "--from", &file])
         .expect(2, &["the server doesn't have a resource type \"certificat\""]);
-    run(&["diagnose", "pod/web", "--from", &file]).expect(2, &["does not start from Pod objects"]);
+    run(&["diagnose", "service/web", "--from", &file]).expect(2, &["does not start from Service objects"]);
     run(&["status", "order/web-1-1", "--from", &file]).expect(2, &["does not start from Order objects"]);
     run(&["diagnose", "cert/a/b", "--from", &file]).expect(2, &["cert/a/b"]);
     run(&["diagnose", "cert/", "--from", &file]).expect(2, &["cert/"]);

@@ -62,7 +62,7 @@ async fn a_bare_name_that_is_no_certificates_is_taken_for_a_host() {
     let ran = world.run_at(&["diagnose", "grafana.example.com"], NOW).await;
     ran.expect(
         1,
-        &["No Certificate grafana.example.com in namespace default: taken for a host name", "ingress-not-annotated"],
+        &["No Certificate grafana.example.com in namespace shop: taken for a host name", "ingress-not-annotated"],
     );
     let nobody = world.run_at(&["diagnose", "https://nobody.example.com"], NOW).await;
     nobody.expect(2, &["unknown Host nobody.example.com: nothing that was looked at serves nobody.example.com"]);
@@ -80,7 +80,7 @@ async fn where_the_cluster_may_not_be_searched_the_namespace_is() {
         let mut objects = stored(case);
         for object in &mut objects {
             if object["metadata"]["namespace"] == "monitoring" {
-                object["metadata"]["namespace"] = json!("default");
+                object["metadata"]["namespace"] = json!("shop");
             }
         }
         objects
@@ -106,8 +106,11 @@ async fn a_cluster_without_the_gateway_api_has_no_gateways() {
 
 #[tokio::test]
 async fn a_secret_and_a_pod_lead_to_their_certificates() {
-    let world = world("shim-certificate-not-owned").await;
-    world.run_at(&["diagnose", "secret/shop-tls", "-n", "shop"], NOW).await.expect(0, &["Secret shop/shop-tls"]);
+    let world = world("host-without-tls-entry").await;
+    let ran = world.run_at(&["diagnose", "secret/dashboards-tls", "-n", "monitoring"], NOW).await;
+    // The Secret is not there, and the Certificate that writes it is found by its name.
+    assert!(!ran.stdout.contains("does not exist"), "{ran}");
+    assert!(world.paths().iter().any(|path| path.contains("/certificates/dashboards-tls")), "{ran}");
     let pods = Scripted::new("start-pod", stored("csi-mount-waits"), |_| None).await;
     let ran = pods.run_at(&["diagnose", "pod/api-6c9f7b6d5-x2x9t", "-n", "payments"], NOW).await;
     ran.expect(1, &["csi-mount-waits", "ClusterIssuer letsencrypt is an ACME issuer"]);
@@ -131,7 +134,8 @@ async fn a_live_dry_run_plays_the_gateways_that_are_there() {
     issuer["spec"] = json!({"selfSigned": {}});
     let world = Scripted::new("start-dry-run", objects, |_| None).await;
     let file = world.home.path.join("world.yaml");
-    fs::write(&file, "controller:\n  flags: [--enable-gateway-api]\n").unwrap();
+    fs::write(&file, "apiVersion: cert.kubectl.dev/v1\nkind: World\ncontroller:\n  flags: [--enable-gateway-api]\n")
+        .unwrap();
     let args = ["dry-run", "--live", "-n", "edge", "--world", file.to_str().unwrap(), "-o", "yaml"];
     let ran = world.run_at(&args, NOW).await;
     ran.expect(0, &["kind: Certificate", "name: app-tls", "- app.example.com"]);

@@ -31,13 +31,18 @@ pub fn open_questions(asks: &mut Vec<Ask>, facts: &Facts, own: &str) {
             asks.extend(parents.map(Ask::get));
         }
         Kind::Pod => pod(asks, facts),
+        Kind::Secret => {
+            if facts.inventory.get::<Secret>(subject.namespace.as_deref(), &subject.name).is_absent() {
+                asks.push(Ask::get(ObjRef::new(Kind::Certificate, subject.namespace.as_deref(), &subject.name)));
+                writers(asks, facts, subject);
+            }
+        }
         Kind::Certificate
         | Kind::CertificateRequest
         | Kind::Order
         | Kind::Challenge
         | Kind::Issuer
         | Kind::ClusterIssuer
-        | Kind::Secret
         | Kind::Event
         | Kind::Service
         | Kind::IngressClass
