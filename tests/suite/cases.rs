@@ -6,8 +6,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kubectl_cert::chain::Chain;
-use kubectl_cert::facts::Facts;
 use kubectl_cert::finding::Finding;
 use kubectl_cert::inventory::{Inventory, Objects};
 use kubectl_cert::objref::{Kind, ObjRef};

@@ -4,8 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use kubectl_cert::api::Object;
-use kubectl_cert::chain::Chain;
-use kubectl_cert::facts::Facts;
 use kubectl_cert::inventory::Inventory;
 use kubectl_cert::objref::{Kind, ObjRef};
 use kubectl_cert::render::style::decide_for_all;
