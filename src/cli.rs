@@ -136,6 +136,7 @@ pub enum StatusOutput {
 pub struct DiagnoseArgs {
     /// NAME (a Certificate), TYPE/NAME, TYPE NAME..., TYPE for all of it, or a host as https://HOST or host/HOST; none
     /// means everything in the namespace
+    #[expect(clippy::doc_markdown, reason = "it is read as help, where brackets would stand")]
     #[arg(value_name = "TYPE/NAME")]
     pub targets: Vec<String>,
 

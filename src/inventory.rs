@@ -120,13 +120,12 @@ impl Objects {
             Some(Kind::Deployment) => push(&mut self.deployments, from)?,
             Some(Kind::Lease) => push(&mut self.leases, from)?,
             Some(Kind::EndpointSlice) => push(&mut self.endpoint_slices, from)?,
-            Some(Kind::Host) => return Ok(false),
             None if kind.ends_with("Issuer") => push(&mut self.external_issuers, from)?,
             None if kind == "CustomResourceDefinition" => {
                 self.define(from)?;
                 return Ok(false);
             }
-            None => return Ok(false),
+            Some(Kind::Host) | None => return Ok(false),
         }
         Ok(true)
     }

@@ -134,13 +134,14 @@ fn a_value_that_cannot_be_read_is_found_with_the_one_that_can() {
 
 #[test]
 fn tls_entries_that_lack_something_are_found() {
+    type Case<'c> = (&'c dyn Fn(&mut Objects), &'c str, &'c str);
     let broken = |change: &dyn Fn(&mut Objects)| {
         Specimen::ingress().broken(|objects| {
             objects.unmake();
             change(objects);
         })
     };
-    let cases: [(&dyn Fn(&mut Objects), &str, &str); 4] = [
+    let cases: [Case; 4] = [
         (
             &|objects| objects.entries()[0].hosts = None,
             "has no hosts",

@@ -109,8 +109,8 @@ impl Gather<'_> {
         // Where an Ingress asks nobody for a certificate, all hangs on whether its Secret is there.
         let served = self.objects.ingresses.iter().flat_map(|ingress| {
             let blocks = ingress.spec.iter().flat_map(|spec| spec.tls.iter().flatten());
-            let names = blocks.filter_map(|block| block.secret_name.as_deref());
-            names.map(|name| ObjRef::new(Kind::Secret, ingress.namespace(), name))
+            let secrets = blocks.filter_map(|block| block.secret_name.as_deref());
+            secrets.map(|name| ObjRef::new(Kind::Secret, ingress.namespace(), name))
         });
         let listened = self.objects.gateways.iter().flat_map(|gateway| {
             let references = gateway.spec.listeners.iter().flat_map(|listener| &listener.tls);
