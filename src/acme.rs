@@ -1,6 +1,6 @@
-//! A real CA: the engine's questions to an ACME server, asked over the network (RFC 8555).
+//! Real CAs: the engine's questions to an ACME server (RFC 8555) and to Vault, asked over the network.
 //!
-//! Speaks as cert-manager's client does and words failures as that does. Keys of accounts are those that the engine
+//! Speaks as cert-manager's clients do and words failures as those do. Keys of accounts are those that the engine
 //! made or found, RSA as cert-manager's are; they stay in memory, and nothing is written but to the CA itself and to the
 //! servers that the world file names for the responses to challenges.
 
@@ -11,6 +11,7 @@ mod read;
 mod request;
 mod server;
 mod show;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,24 +29,33 @@ use crate::dryrun::real::{Asking, Real};
 use crate::dryrun::world::Solvers;
 use crate::engine::question::acme::{AcmeCall, AcmeFailure, AcmeReply, AcmeRequest, AcmeServer, Identifier};
 use crate::engine::question::dns::{Dns01Change, DnsFailure};
+use crate::engine::question::vault::{VaultAnswer, VaultCall};
 use crate::engine::question::{Answer, Question};
 use account::Accounts;
 use server::Server;
 use show::Shown;
 
+/// Which of the CAs are real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RealOnes {
+    pub acme: bool,
+    pub vault: bool,
+}
+
 /// cert-manager asks on and on where a CA gives what it cannot use. A real CA is spared that.
 const MOST_ORDERS: u32 = 3;
 
-/// How to reach the CA.
+/// How to reach the CAs.
 #[derive(Clone, Debug)]
 pub struct Options {
+    pub real: RealOnes,
     /// Trusted in place of what an issuer says, if there are any.
     pub roots: Vec<CertificateDer<'static>>,
     /// The longest that one request may take.
     pub limit: Duration,
 }
 
-/// The CA, with all that must be remembered of it.
+/// The CAs, with all that must be remembered of them.
 #[derive(Debug)]
 pub struct RealCa {
     options: Options,
@@ -60,7 +70,7 @@ pub struct RealCa {
 }
 
 impl RealCa {
-    /// A CA that nothing has been asked of.
+    /// CAs that nothing has been asked of.
     pub fn new(options: Options, solvers: Solvers) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shown = Shown::new(solvers, options.limit);
@@ -117,14 +127,21 @@ impl RealCa {
     }
 
     fn change(&mut self, change: &Dns01Change, asking: &Asking<'_>) -> Option<Reply> {
-        let Self { runtime, shown, is_interrupted, .. } = self;
-        if !shown.has_dns01() {
+        let Self { options, runtime, shown, is_interrupted, .. } = self;
+        if !options.real.acme || !shown.has_dns01() {
             return None;
         }
         let work = Self::work(runtime, is_interrupted, asking.network.now, shown.dns01(change));
         let changed = work.unwrap_or_else(|| Err("interrupted".to_owned()));
         let changed = changed.map_err(|words| DnsFailure { message: words, unstable: None });
         Some(Reply::now(Answer::Dns01Change(changed)))
+    }
+
+    fn vault(&mut self, call: &VaultCall, asking: &Asking<'_>) -> Reply {
+        let Self { options, runtime, is_interrupted, .. } = self;
+        let work = vault::answer(call, &options.roots, options.limit);
+        let done = Self::work(runtime, is_interrupted, asking.network.now, work);
+        Reply::now(Answer::Vault(done.unwrap_or(VaultAnswer::Nobody)))
     }
 }
 
@@ -136,7 +153,8 @@ impl Real for RealCa {
 
     fn answer(&mut self, asking: &Asking<'_>) -> Option<Reply> {
         match asking.question {
-            Question::Acme(call) => Some(self.ask(call, asking)),
+            Question::Acme(call) => self.options.real.acme.then(|| self.ask(call, asking)),
+            Question::Vault(call) => self.options.real.vault.then(|| self.vault(call, asking)),
             Question::Dns01Change(change) => self.change(change, asking),
             Question::Http01Check(_) | Question::Dns01Check(_) => None,
         }

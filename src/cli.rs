@@ -347,11 +347,15 @@ pub struct DryRunArgs {
     #[arg(long, value_name = "URL", conflicts_with = "diff")]
     pub acme: Option<String>,
 
-    /// With --acme: trust these certificates (PEM) in place of the issuers' and the system's
-    #[arg(long, value_name = "FILE", requires = "acme")]
+    /// Have this Vault sign for real, whatever the issuers name: its address
+    #[arg(long, value_name = "URL", conflicts_with = "diff")]
+    pub vault: Option<String>,
+
+    /// With --acme or --vault: trust these certificates (PEM) in place of the issuers' and the system's
+    #[arg(long, value_name = "FILE")]
     pub ca_file: Option<String>,
 
-    /// How much time to play, such as 36h or 70d; less if nothing more will happen [default: 24h, with --acme 10m]
+    /// How much time to play, such as 36h or 70d; less if nothing more will happen [default: 24h, with --acme or --vault 10m]
     #[arg(long, value_name = "DURATION")]
     pub until: Option<String>,
 
@@ -370,6 +374,13 @@ pub struct DryRunArgs {
     /// Output form
     #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
     pub output: DryRunOutput,
+}
+
+impl DryRunArgs {
+    /// Whether something is asked of a real service.
+    pub fn is_real(&self) -> bool {
+        self.acme.is_some() || self.vault.is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, Method};
 use reqwest::redirect::Policy;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::connect::Trust;
+use crate::connect::resolve::Identity;
 use crate::connect::tls::{self, Refused};
+use crate::redact::Redacted;
 use crate::x509::pem;
 
 /// The most of a response that is read: five certificates of a megabyte, as cert-manager's client has it.
@@ -48,7 +51,16 @@ pub struct Content {
 impl Http {
     /// A client that trusts these, and lets a request take that long.
     pub fn new(trust: &Trust, limit: Duration) -> Self {
-        match tls::configure(trust, None) {
+        Self::with_identity(trust, None, limit)
+    }
+
+    /// The same, with a certificate and its key, PEM, to show.
+    pub fn with_identity(trust: &Trust, identity: Option<&(Vec<u8>, Redacted<Vec<u8>>)>, limit: Duration) -> Self {
+        let identity = identity.and_then(|(chain, key)| {
+            let key = PrivateKeyDer::from_pem_slice(key.expose()).ok()?;
+            Some(Identity { chain: certificates(chain), key })
+        });
+        match tls::configure(trust, identity.as_ref()) {
             Ok(tls) => {
                 let builder = reqwest::Client::builder()
                     .tls_backend_preconfigured(tls.config)

@@ -137,12 +137,12 @@ struct Stage {
 fn set_up(input: Input, real: Option<Box<dyn Real>>, args: &DryRunArgs) -> SetUp {
     let Input { world, existing: Existing { objects: mut rest, line, now: start }, mut let_in } = input;
     let mut flags = world.controller.flags();
+    flags.asks_vault = args.vault.is_some();
     if world.approval.is_some() {
         flags.disabled.insert(Controller::Approver);
     }
-    if let Some(directory) = &args.acme {
-        service::name_server(&mut rest, directory);
-        service::name_server(&mut let_in.objects, directory);
+    for objects in [&mut rest, &mut let_in.objects] {
+        service::name_servers(objects, args);
     }
     let mut engine = Engine::new(start, args.seed, flags);
     objects::put(engine.cluster(), &mut rest);
@@ -163,7 +163,7 @@ fn steps(cluster: &Cluster) -> usize {
 
 /// The last moment to play.
 fn args_until(args: &DryRunArgs, start: Timestamp) -> Result<Timestamp, Failure> {
-    let until = args.until.as_deref().unwrap_or(if args.acme.is_some() { "10m" } else { "24h" });
+    let until = args.until.as_deref().unwrap_or(if args.is_real() { "10m" } else { "24h" });
     let usage = |why: &str| Failure::Usage { message: format!("invalid --until {until:?}: {why}") };
     let length = until.parse::<crate::dryrun::world::Span>().map_err(|why| usage(&why))?.0;
     if length.is_zero() {

@@ -15,6 +15,7 @@ use super::real::{Asking, Real};
 use super::world::World;
 use crate::engine::cluster::{Change, Cluster};
 use crate::engine::question::dns::{Dns01Change, Dns01Check, DnsVerb};
+use crate::engine::question::vault::VaultAnswer;
 use crate::engine::question::{Answer, Http01Check, Question};
 use crate::engine::random::Random;
 use crate::objref::ObjRef;
@@ -141,6 +142,7 @@ impl Outside {
             }
             Question::Http01Check(check) => Reply::now(Answer::Http01Check(self.http01(check, cluster, now))),
             Question::Dns01Check(check) => Reply::now(Answer::Dns01Check(self.dns01(check, cluster, now))),
+            Question::Vault(_) => Reply::now(Answer::Vault(VaultAnswer::Nobody)),
             Question::Dns01Change(change) => {
                 self.change(change, cluster, now);
                 Reply::now(Answer::Dns01Change(Ok(())))

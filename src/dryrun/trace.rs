@@ -8,6 +8,7 @@ use super::Moment;
 use crate::engine::Engine;
 use crate::engine::cluster::{Change, Verb};
 use crate::engine::question::acme::{AcmeFailure, AcmeReply, AcmeRequest, Identifier};
+use crate::engine::question::vault::{VaultAnswer, VaultRequest};
 use crate::engine::question::{Answer, Question};
 
 /// One step. The fields are promises.
@@ -135,6 +136,10 @@ fn question(question: &Question) -> String {
         Question::Http01Check(check) => format!("GET {}", check.url),
         Question::Dns01Check(check) => format!("TXT {}", check.fqdn),
         Question::Dns01Change(change) => format!("DNS provider: {:?} {}", change.verb, change.fqdn),
+        Question::Vault(call) => match &call.request {
+            VaultRequest::Health { url } => format!("Vault: GET {url}"),
+            VaultRequest::Sign { url, .. } => format!("Vault: POST {url}"),
+        },
     }
 }
 
@@ -148,6 +153,10 @@ fn answer(answer: &Answer) -> String {
         Answer::Dns01Check(Ok(false)) => "the value is not there".to_owned(),
         Answer::Dns01Change(Ok(())) => "done".to_owned(),
         Answer::Dns01Change(Err(failure)) => failure.message.clone(),
+        Answer::Vault(VaultAnswer::Nobody) => "nobody can tell".to_owned(),
+        Answer::Vault(VaultAnswer::Healthy) => "in order".to_owned(),
+        Answer::Vault(VaultAnswer::Signed { ca_chain, .. }) => format!("a certificate, and {} of CAs", ca_chain.len()),
+        Answer::Vault(VaultAnswer::NoLogin(words) | VaultAnswer::Failed(words)) => words.clone(),
     }
 }
 

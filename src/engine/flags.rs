@@ -54,6 +54,8 @@ pub struct Flags {
     pub http01_ingress_path_type_exact: bool,
     /// Those of the shims.
     pub shim: ShimFlags,
+    /// No flag of cert-manager's: whether there is a Vault to ask. Without one the play stops where only Vault can tell.
+    pub asks_vault: bool,
 }
 
 /// What the Pod of an HTTP-01 solver asks for, as Kubernetes writes quantities.
@@ -97,6 +99,7 @@ impl Default for Flags {
             http01_solver_extra_labels: BTreeMap::new(),
             http01_ingress_path_type_exact: true,
             shim: ShimFlags::default(),
+            asks_vault: false,
         }
     }
 }

@@ -104,7 +104,8 @@ pub fn setup<T: AnyIssuer>(turn: &mut Turn) -> Looked {
             name: issuer.name(),
             resource_namespace: &namespace,
         };
-        vault::checked(turn, seen)
+        let Some(checked) = vault::checked(turn, seen) else { return Ok(()) };
+        checked
     } else if let Some(venafi) = &spec.venafi {
         venafi::checked(turn, venafi, &namespace)
     } else {

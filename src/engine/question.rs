@@ -5,9 +5,11 @@
 
 pub mod acme;
 pub mod dns;
+pub mod vault;
 
 use acme::{AcmeCall, AcmeFailure, AcmeReply};
 use dns::{Dns01Change, Dns01Check, DnsFailure};
+use vault::{VaultAnswer, VaultCall};
 
 /// A question to the world.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +22,8 @@ pub enum Question {
     Dns01Check(Dns01Check),
     /// To the provider of a DNS zone: write or remove the response of a DNS-01 challenge.
     Dns01Change(Dns01Change),
+    /// To Vault.
+    Vault(VaultCall),
 }
 
 /// The answer to a [`Question`] of the same name.
@@ -32,6 +36,7 @@ pub enum Answer {
     /// Whether all servers that were asked gave the value, or the words for why they could not be asked.
     Dns01Check(Result<bool, String>),
     Dns01Change(Result<(), DnsFailure>),
+    Vault(VaultAnswer),
 }
 
 /// One GET from the controller's pod (RFC 8555 §8.3; cert-manager's `pkg/issuer/acme/http/http.go`).

@@ -9,6 +9,7 @@ use super::cluster::{AlreadyExists, Cluster};
 use super::event::{EventType, Told};
 use super::flags::Flags;
 use super::outside::Outside;
+use super::question::vault::{VaultAnswer, VaultCall};
 use super::question::{Answer, Question};
 use super::queue::{Item, Queue};
 use super::shim::Refusal;
@@ -97,6 +98,19 @@ impl Turn<'_> {
         let answer = self.calls.ask(self.item, question);
         self.is_open |= answer.is_none();
         answer
+    }
+
+    /// Asks Vault, if there is one.
+    pub fn vault(&mut self, call: VaultCall) -> Option<VaultAnswer> {
+        if !self.flags.asks_vault {
+            return Some(VaultAnswer::Nobody);
+        }
+        Some(match self.ask(Question::Vault(call))? {
+            Answer::Vault(answer) => answer,
+            Answer::Acme(_) | Answer::Http01Check(_) | Answer::Dns01Check(_) | Answer::Dns01Change(_) => {
+                VaultAnswer::Failed("the answer is to another question".to_owned())
+            }
+        })
     }
 
     /// Lets time pass in the middle of a look, as a sleeping controller does. `None` ends the look as [`Turn::ask`] does.

@@ -3,11 +3,13 @@
 use super::cluster::Cluster;
 use super::key_pair;
 use super::outside::{Call, SECRET};
+use super::question::vault::{VaultCall, VaultLogin, VaultRequest, VaultServer};
 use crate::api::issuer::{VaultAppRole, VaultAws, VaultClientCertificate, VaultIssuer, VaultKubernetes};
 use crate::api::issuer_ref::ServiceAccountRef;
 use crate::api::{CertificateRequest, GoDuration, Secret, SecretKeyRef};
 use crate::duration;
 use crate::pki::DEFAULT_DURATION;
+use crate::redact::Redacted;
 use crate::x509::{Request, certificates_in};
 
 /// An issuer, as far as its client goes by it.
@@ -52,10 +54,17 @@ impl Fault {
 /// A client that has all that the cluster can give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
-    server: String,
-    /// How it would log in; a token needs no login.
-    login: Option<Call>,
+    server: VaultServer,
+    login: Login,
     path: String,
+}
+
+/// How a client logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Login {
+    /// What there is to tell of it; a token needs no login.
+    told: Option<Call>,
+    real: VaultLogin,
 }
 
 impl Client {
@@ -63,24 +72,47 @@ impl Client {
     pub fn new(cluster: &Cluster, issuer: Issuer) -> Result<Self, Fault> {
         let secrets = Secrets { cluster, namespace: issuer.resource_namespace };
         let vault = issuer.vault;
-        trust(secrets, vault)?;
-        own_certificate(secrets, vault)
+        let ca_bundle = trust(secrets, vault)?;
+        let identity = own_certificate(secrets, vault)
             .map_err(|why| Fault::Other(format!("failed to load vault client certificate: {why}")))?;
         let login = login(secrets, issuer)?;
-        Ok(Self { server: vault.server.clone(), login, path: vault.path.clone() })
+        let (url, namespace) = (vault.server.clone(), vault.namespace.clone());
+        let server = VaultServer { url, namespace, ca_bundle, identity };
+        Ok(Self { server, login, path: vault.path.clone() })
     }
 
     /// What is sent to see whether the issuer works.
     pub fn checks(&self) -> Vec<Call> {
         let health = Call { method: "GET", url: self.url(&["/v1", "sys", "health"]), body: Vec::new() };
-        self.login.iter().cloned().chain([health]).collect()
+        self.login.told.iter().cloned().chain([health]).collect()
+    }
+
+    /// The same, to be sent for real.
+    pub fn check(&self) -> VaultCall {
+        self.call(VaultRequest::Health { url: self.url(&["/v1", "sys", "health"]) })
+    }
+
+    /// A request to sign, to be sent for real.
+    pub fn sign_call(&self, request: &CertificateRequest, csr: &Request, pem: &str) -> VaultCall {
+        let body = Self::body(request, csr, pem);
+        self.call(VaultRequest::Sign { url: self.url(&["/v1", &self.path]), body })
+    }
+
+    fn call(&self, request: VaultRequest) -> VaultCall {
+        VaultCall { server: self.server.clone(), login: self.login.real.clone(), request }
     }
 
     /// What is sent to have a request signed.
     pub fn sign(&self, request: &CertificateRequest, csr: &Request, pem: &str) -> Vec<Call> {
+        let body = Self::body(request, csr, pem);
+        let sign = Call { method: "POST", url: self.url(&["/v1", &self.path]), body };
+        self.login.told.iter().cloned().chain([sign]).collect()
+    }
+
+    fn body(request: &CertificateRequest, csr: &Request, pem: &str) -> Vec<(&'static str, String)> {
         let names = &csr.alt_names;
         let length = request.spec.duration.as_ref().and_then(GoDuration::parse).unwrap_or(DEFAULT_DURATION);
-        let body = vec![
+        vec![
             ("common_name", csr.subject.common_name().to_owned()),
             ("alt_names", names.dns.join(",")),
             ("ip_sans", names.ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
@@ -88,13 +120,11 @@ impl Client {
             ("ttl", duration::format_go(length)),
             ("csr", pem.to_owned()),
             ("exclude_cn_from_sans", "true".to_owned()),
-        ];
-        let sign = Call { method: "POST", url: self.url(&["/v1", &self.path]), body };
-        self.login.iter().cloned().chain([sign]).collect()
+        ]
     }
 
     fn url(&self, parts: &[&str]) -> String {
-        url(&self.server, &join(parts))
+        url(&self.server.url, &join(parts))
     }
 }
 
@@ -164,7 +194,7 @@ fn or<'t>(text: &'t str, default: &'t str) -> &'t str {
 }
 
 /// The CA bundle must hold a certificate, if there is one.
-fn trust(secrets: Secrets, vault: &VaultIssuer) -> Result<(), Fault> {
+fn trust(secrets: Secrets, vault: &VaultIssuer) -> Result<Vec<u8>, Fault> {
     let inline = vault.ca_bundle.decode().unwrap_or_default();
     let bundle = match &vault.ca_bundle_secret_ref {
         _ if !inline.is_empty() => inline,
@@ -172,18 +202,21 @@ fn trust(secrets: Secrets, vault: &VaultIssuer) -> Result<(), Fault> {
             .material(secret, "ca.crt", "secret")
             .map_err(|why| Fault::Other(format!("failed to load vault CA bundle: {why}")))?
             .to_vec(),
-        None => return Ok(()),
+        None => return Ok(Vec::new()),
     };
     if !bundle.is_empty() && certificates_in(&bundle).is_empty() {
         return Err(Fault::Other("no Vault CA bundles loaded, check bundle contents".to_owned()));
     }
-    Ok(())
+    Ok(bundle)
 }
 
+/// A certificate and its key, PEM.
+type Identity = (Vec<u8>, Redacted<Vec<u8>>);
+
 /// The certificate for mutual TLS must be one with its key, if both are named.
-fn own_certificate(secrets: Secrets, vault: &VaultIssuer) -> Result<(), String> {
+fn own_certificate(secrets: Secrets, vault: &VaultIssuer) -> Result<Option<Identity>, String> {
     let (Some(certificate), Some(key)) = (&vault.client_cert_secret_ref, &vault.client_key_secret_ref) else {
-        return Ok(());
+        return Ok(None);
     };
     let namespace = secrets.namespace;
     // Both Secrets are read before their keys.
@@ -199,43 +232,59 @@ fn own_certificate(secrets: Secrets, vault: &VaultIssuer) -> Result<(), String> 
             "could not parse the TLS certificate from Secrets '{namespace}/{}'(cert) and '{namespace}/{}'(key): {why}",
             certificate.name, key.name
         )
-    })
+    })?;
+    Ok(Some((pair.0.to_vec(), Redacted::new(pair.1.to_vec()))))
 }
 
 /// The first of the credentials counts, in this order.
-fn login(secrets: Secrets, issuer: Issuer) -> Result<Option<Call>, Fault> {
+fn login(secrets: Secrets, issuer: Issuer) -> Result<Login, Fault> {
     let (auth, server) = (&issuer.vault.auth, &issuer.vault.server);
     if let Some(token) = &auth.token_secret_ref {
         let key = or(&token.key, "token");
         // Name and namespace stand the other way round in this one.
         let missing = || Fault::Other(format!("no data for {key:?} in secret '{}/{}'", token.name, secrets.namespace));
-        return bytes(secrets.get(&token.name)?, key).ok_or_else(missing).map(|_| None);
+        let bytes = bytes(secrets.get(&token.name)?, key).ok_or_else(missing)?;
+        return Ok(Login { told: None, real: VaultLogin::Token(text(bytes)) });
     }
     if let Some(role) = &auth.app_role {
-        return app_role(secrets, role, server).map(Some);
+        return app_role(secrets, role, server);
     }
     if let Some(certificate) = &auth.client_certificate {
-        return client_certificate(secrets, certificate, server).map(Some);
+        let call = client_certificate(secrets, certificate, server)?;
+        return Ok(Login { told: Some(call), real: VaultLogin::Elsewhere("a TLS connection of its own") });
     }
     if let Some(kubernetes) = &auth.kubernetes {
-        let call = self::kubernetes(secrets, kubernetes, issuer);
-        return call
-            .map(Some)
-            .map_err(|fault| fault.within("while requesting a Vault token using the Kubernetes auth"));
+        let login = self::kubernetes(secrets, kubernetes, issuer);
+        return login.map_err(|fault| fault.within("while requesting a Vault token using the Kubernetes auth"));
     }
     if let Some(aws) = &auth.aws {
-        return Ok(Some(self::aws(aws, server)));
+        let real = VaultLogin::Elsewhere("an identity in AWS");
+        return Ok(Login { told: Some(self::aws(aws, server)), real });
     }
     let words = "error initializing Vault client: unable to load credentials. One of: tokenSecretRef, appRoleSecretRef, \
                  clientCertificate, Kubernetes, or AWS auth must be set";
     Err(Fault::Invalid(words.to_owned()))
 }
 
-fn app_role(secrets: Secrets, role: &VaultAppRole, server: &str) -> Result<Call, Fault> {
-    secrets.credentials(&role.secret_ref, "")?;
-    let body = vec![("role_id", role.role_id.trim().to_owned()), ("secret_id", SECRET.to_owned())];
+/// A credential as text, without the line break that often ends it.
+fn text(bytes: &[u8]) -> Redacted<String> {
+    Redacted::new(String::from_utf8_lossy(bytes).trim().to_owned())
+}
+
+fn app_role(secrets: Secrets, role: &VaultAppRole, server: &str) -> Result<Login, Fault> {
+    let secret = text(secrets.credentials(&role.secret_ref, "")?);
     let path = join(&["/v1", "auth", or(&role.path, "approle"), "login"]);
-    Ok(Call { method: "POST", url: url(server, &path), body })
+    Ok(posted(url(server, &path), vec![("role_id", role.role_id.trim().to_owned())], ("secret_id", secret)))
+}
+
+/// A login by a POST with one secret member, the last one.
+fn posted(url: String, open: Vec<(&'static str, String)>, secret: (&'static str, Redacted<String>)) -> Login {
+    let real = open.iter().map(|(name, value)| (*name, Redacted::new(value.clone()))).chain([secret.clone()]).collect();
+    let told = open.into_iter().chain([(secret.0, SECRET.to_owned())]).collect();
+    Login {
+        told: Some(Call { method: "POST", url: url.clone(), body: told }),
+        real: VaultLogin::Post { url, body: real },
+    }
 }
 
 fn client_certificate(secrets: Secrets, auth: &VaultClientCertificate, server: &str) -> Result<Call, Fault> {
@@ -253,18 +302,24 @@ fn client_certificate(secrets: Secrets, auth: &VaultClientCertificate, server: &
     Ok(Call { method: "POST", url: url(server, &path), body: vec![("name", auth.name.clone())] })
 }
 
-fn kubernetes(secrets: Secrets, auth: &VaultKubernetes, issuer: Issuer) -> Result<Call, Fault> {
-    let jwt = match (auth.secret_ref.name.as_str(), &auth.service_account_ref) {
-        ("", Some(account)) => token_of(account, issuer),
+fn kubernetes(secrets: Secrets, auth: &VaultKubernetes, issuer: Issuer) -> Result<Login, Fault> {
+    let path = join(&[or(&auth.mount_path, "/v1/auth/kubernetes"), "login"]);
+    let (url, role) = (url(&issuer.vault.server, &path), ("role", auth.role.clone()));
+    match (auth.secret_ref.name.as_str(), &auth.service_account_ref) {
+        ("", Some(account)) => {
+            let body = vec![role, ("jwt", token_of(account, issuer))];
+            let real = VaultLogin::Elsewhere("the token of a ServiceAccount");
+            Ok(Login { told: Some(Call { method: "POST", url, body }), real })
+        }
         ("", None) => {
             let words = "programmer mistake: both serviceAccountRef and tokenRef.name are empty";
-            return Err(Fault::Other(words.to_owned()));
+            Err(Fault::Other(words.to_owned()))
         }
-        (_, Some(_) | None) => secrets.credentials(&auth.secret_ref, "token").map(|_| SECRET.to_owned())?,
-    };
-    let path = join(&[or(&auth.mount_path, "/v1/auth/kubernetes"), "login"]);
-    let body = vec![("role", auth.role.clone()), ("jwt", jwt)];
-    Ok(Call { method: "POST", url: url(&issuer.vault.server, &path), body })
+        (_, Some(_) | None) => {
+            let jwt = secrets.credentials(&auth.secret_ref, "token")?;
+            Ok(posted(url, vec![role], ("jwt", Redacted::new(String::from_utf8_lossy(jwt).into_owned()))))
+        }
+    }
 }
 
 /// Whose token is sent, and for whom it is: what a role in Vault has to allow.

@@ -49,14 +49,18 @@ fn file(name: &str, text: &str) -> PathBuf {
 }
 
 fn dry_run(directory: &str, args: &[&str]) -> Said {
-    let manifests = file("manifests.yaml", MANIFESTS);
+    play(MANIFESTS, &[&["--acme", directory], args].concat())
+}
+
+fn play(manifests: &str, args: &[&str]) -> Said {
+    let manifests = file("manifests.yaml", manifests);
     let began = Instant::now();
     let output = Command::new(env!("CARGO_BIN_EXE_kubectl-cert"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_clear()
         .env("HOME", "/nonexistent")
         .stdin(Stdio::null())
-        .args(["dry-run", "-f", manifests.to_str().unwrap(), "--acme", directory])
+        .args(["dry-run", "-f", manifests.to_str().unwrap()])
         .args(args)
         .output()
         .unwrap();
@@ -201,7 +205,10 @@ fn an_answer_without_end_is_cut() {
 #[test]
 fn mistakes_on_the_command_line_are_said() {
     for (args, words) in [
-        (&["--now", "2026-03-01T00:00:00Z"][..], "--acme goes by the real time: it cannot be used with --now"),
+        (
+            &["--now", "2026-03-01T00:00:00Z"][..],
+            "--acme and --vault go by the real time: they cannot be used with --now",
+        ),
         (&["--ca-file", "/nonexistent/ca.pem"], "/nonexistent/ca.pem"),
         (&["--ca-file", "Cargo.toml"], "--ca-file Cargo.toml: there is no certificate in it"),
     ] {
@@ -209,5 +216,103 @@ fn mistakes_on_the_command_line_are_said() {
     }
     for directory in ["ftp://127.0.0.1/dir", "dir", ""] {
         expect(&dry_run(directory, &[]), 2, &["it is not the URL of a directory"]);
+    }
+}
+
+fn of_vault(auth: &str) -> String {
+    format!(
+        "
+apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata: {{name: vault, namespace: shop}}
+spec: {{vault: {{server: 'https://vault.example.com', path: pki/sign/web, namespace: team, auth: {auth}}}}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: login, namespace: shop}}
+stringData: {{token: hunter2, id: hunter3}}
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {{name: web, namespace: shop}}
+spec:
+  secretName: web-tls
+  dnsNames: [web.example.com]
+  privateKey: {{algorithm: ECDSA}}
+  issuerRef: {{name: vault}}
+"
+    )
+}
+
+const BY_TOKEN: &str = "{tokenSecretRef: {name: login, key: token}}";
+
+#[test]
+fn vault_signs_for_each_way_to_log_in() {
+    for (auth, login, token) in [
+        (BY_TOKEN, None, "hunter2"),
+        (
+            "{appRole: {roleId: r, path: approle, secretRef: {name: login, key: id}}}",
+            Some(serde_json::json!({"role_id": "r", "secret_id": "hunter3"})),
+            "token-of-login",
+        ),
+        (
+            "{kubernetes: {role: web, secretRef: {name: login, key: token}}}",
+            Some(serde_json::json!({"role": "web", "jwt": "hunter2"})),
+            "token-of-login",
+        ),
+    ] {
+        let vault = StubCa::start(|_, _| None);
+        let said = play(&of_vault(auth), &["--vault", &vault.base, "-o", "trace"]);
+        expect(&said, 0, &["Vault: POST", "a certificate, and 1 of CAs"]);
+        assert!(!said.out.contains("hunter") && !said.out.contains("token-of-login"), "{}", said.out);
+        let asked = vault.asked();
+        let found = asked.iter().find(|asked| asked.path.ends_with("/login")).map(|asked| asked.body.clone());
+        assert_eq!(found, login, "{auth}");
+        let sign = asked.iter().find(|asked| asked.path == "/v1/pki/sign/web").unwrap();
+        assert_eq!(
+            (sign.headers["x-vault-token"].as_str(), sign.headers["x-vault-namespace"].as_str()),
+            (token, "team")
+        );
+        assert_eq!((&sign.body["alt_names"], &sign.body["ttl"]), (&"web.example.com".into(), &"2160h0m0s".into()));
+    }
+}
+
+#[test]
+fn what_vault_refuses_is_said_in_the_words_of_its_client() {
+    let denied = || Answer::new(403, r#"{"errors":["permission denied"]}"#);
+    let vault = StubCa::start(move |asked, _| (asked.path == "/v1/pki/sign/web").then(denied));
+    let words = "Vault failed to sign certificate: failed to sign certificate by vault: Error making API request. \
+                 Namespace: team URL: POST";
+    expect(
+        &play(&of_vault(BY_TOKEN), &["--vault", &vault.base]),
+        1,
+        &[words, "Code: 403. Errors: * permission denied"],
+    );
+
+    let vault = StubCa::start(|asked, _| (asked.path == "/v1/sys/health").then(|| Answer::new(503, "{}")));
+    let words = "Failed to verify Vault is initialized and unsealed: Vault is sealed";
+    expect(&play(&of_vault(BY_TOKEN), &["--vault", &vault.base]), 1, &[words]);
+
+    let auth = "{appRole: {roleId: r, path: approle, secretRef: {name: login, key: id}}}";
+    let vault = StubCa::start(move |asked, _| asked.path.ends_with("/login").then(denied));
+    let words = "Failed to initialize Vault client: error logging in to Vault server: Error making API request.";
+    expect(&play(&of_vault(auth), &["--vault", &vault.base]), 1, &[words]);
+}
+
+#[test]
+fn a_login_that_is_in_no_object_stops_the_play() {
+    let vault = StubCa::start(|_, _| None);
+    let auth = "{kubernetes: {role: web, serviceAccountRef: {name: issuer}}}";
+    let said = play(&of_vault(auth), &["--vault", &vault.base]);
+    expect(&said, 2, &["stops here: only Vault at", "can tell"]);
+    assert!(vault.asked().is_empty());
+}
+
+#[test]
+fn a_vault_that_sends_something_else_is_no_panic() {
+    for body in ["<html>", "[]", "{}", r#"{"data":{"certificate":"none"}}"#, ""] {
+        let vault = StubCa::start(move |asked, _| (asked.path == "/v1/pki/sign/web").then(|| Answer::new(200, body)));
+        let said = play(&of_vault(BY_TOKEN), &["--vault", &vault.base]);
+        assert_eq!(said.code, Some(1), "{body}: {} {}", said.out, said.err);
     }
 }

@@ -1,4 +1,4 @@
-//! A small ACME server of plain HTTP on loopback that does as a test tells it: it checks no signature, and every answer
+//! A small ACME server and Vault of plain HTTP on loopback that does as a test tells it: it checks no signature, and every answer
 //! can be replaced.
 
 use std::collections::BTreeMap;
@@ -21,6 +21,9 @@ pub struct Asked {
     pub header: Value,
     /// What was signed; null in a POST-as-GET.
     pub payload: Value,
+    pub headers: BTreeMap<String, String>,
+    /// The whole body as JSON.
+    pub body: Value,
 }
 
 /// What is answered.
@@ -157,6 +160,15 @@ impl Server {
             }
             "/finalize" => Answer::json(200, &order("valid")).with("location", format!("{base}/order/1")),
             "/certificate" => Answer::new(200, self.issue()),
+            "/v1/sys/health" => Answer::new(200, "{}"),
+            "/v1/auth/approle/login" | "/v1/auth/kubernetes/login" => {
+                Answer::json(200, &json!({"auth": {"client_token": "token-of-login"}}))
+            }
+            "/v1/pki/sign/web" => {
+                let csr = CertificateSigningRequestParams::from_pem(asked.body["csr"].as_str().unwrap()).unwrap();
+                let (leaf, ca) = (csr.signed_by(&self.ca).unwrap().pem(), self.ca.pem());
+                Answer::json(200, &json!({"data": {"certificate": leaf, "issuing_ca": ca, "ca_chain": [ca]}}))
+            }
             _ => Answer::problem(404, "malformed", "there is nothing here"),
         }
     }
@@ -197,5 +209,6 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Asked> {
         let bytes = jws[name].as_str().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     };
-    Some(Asked { method, path, header: part("protected"), payload: part("payload") })
+    let (header, payload) = (part("protected"), part("payload"));
+    Some(Asked { method, path, header, payload, headers, body: jws })
 }

@@ -45,7 +45,7 @@ pub fn read(args: &DryRunArgs, context: &mut Context) -> Result<Input, Failure> 
         })?;
     }
     let mut existing = existing::read(args, context)?;
-    if args.acme.is_some() {
+    if args.is_real() {
         // What is asked for real happens now, whenever the objects were saved.
         let seconds = context.now().as_second();
         existing.now = Timestamp::from_second(seconds).expect("it was a time");

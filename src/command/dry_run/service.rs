@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use crate::acme::{self, RealCa, http};
+use crate::acme::{self, RealCa, RealOnes, http};
 use crate::cli::DryRunArgs;
 use crate::command::{Context, Failure};
 use crate::dryrun::real::Real;
@@ -19,31 +19,49 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// Who answers for real, if anybody does.
 pub fn real(args: &DryRunArgs, world: &World, context: &Context) -> Result<Option<Box<dyn Real>>, Failure> {
-    let Some(directory) = &args.acme else { return Ok(None) };
-    if context.now.is_some() {
-        let message = "--acme goes by the real time: it cannot be used with --now".to_owned();
-        return Err(Failure::Usage { message });
+    if !args.is_real() {
+        return match &args.ca_file {
+            None => Ok(None),
+            Some(_) => Err(usage("--ca-file goes with --acme or --vault".to_owned())),
+        };
     }
-    let uri = directory.parse::<::http::Uri>().ok();
-    let is_url = uri.is_some_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("https" | "http")));
-    if !is_url {
-        return Err(Failure::Usage {
-            message: format!("invalid --acme {directory:?}: it is not the URL of a directory"),
-        });
+    if context.now.is_some() {
+        return Err(usage("--acme and --vault go by the real time: they cannot be used with --now".to_owned()));
+    }
+    for (flag, url, what) in [("--acme", &args.acme, "the URL of a directory"), ("--vault", &args.vault, "an address")]
+    {
+        if let Some(url) = url.as_ref().filter(|url| !is_url(url)) {
+            return Err(usage(format!("invalid {flag} {url:?}: it is not {what}")));
+        }
     }
     let roots = args.ca_file.as_deref().map(roots).transpose()?.unwrap_or_default();
     let limit = context.flags.request_timeout.unwrap_or(LIMIT);
-    let options = acme::Options { roots, limit };
+    let options =
+        acme::Options { real: RealOnes { acme: args.acme.is_some(), vault: args.vault.is_some() }, roots, limit };
     let real = RealCa::new(options, world.solvers.clone()).map_err(Failure::Runtime)?;
     Ok(Some(Box::new(real)))
 }
 
-/// Has every ACME issuer name the server of `--acme`, as if the manifests did.
-pub fn name_server(objects: &mut Objects, directory: &str) {
+fn usage(message: String) -> Failure {
+    Failure::Usage { message }
+}
+
+fn is_url(text: &str) -> bool {
+    let uri = text.parse::<::http::Uri>().ok();
+    uri.is_some_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("https" | "http")))
+}
+
+/// Has every issuer name the server that is asked for real, as if the manifests did.
+pub fn name_servers(objects: &mut Objects, args: &DryRunArgs) {
     let issuers = objects.issuers.iter_mut().map(|issuer| &mut issuer.spec);
     let wide = objects.cluster_issuers.iter_mut().map(|issuer| &mut issuer.spec);
-    for acme in issuers.chain(wide).filter_map(|spec| spec.acme.as_mut()) {
-        directory.clone_into(&mut acme.server);
+    for spec in issuers.chain(wide) {
+        if let (Some(acme), Some(directory)) = (&mut spec.acme, &args.acme) {
+            directory.clone_into(&mut acme.server);
+        }
+        if let (Some(vault), Some(address)) = (&mut spec.vault, &args.vault) {
+            address.clone_into(&mut vault.server);
+        }
     }
 }
 
@@ -51,7 +69,7 @@ fn roots(path: &str) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let text = fs::read(path).map_err(|source| FilesError::Read { path: Path::new(path).to_owned(), source })?;
     let roots = http::certificates(&text);
     if roots.is_empty() {
-        return Err(Failure::Usage { message: format!("--ca-file {path}: there is no certificate in it") });
+        return Err(usage(format!("--ca-file {path}: there is no certificate in it")));
     }
     Ok(roots)
 }

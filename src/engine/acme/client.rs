@@ -115,7 +115,7 @@ impl Client {
             Answer::Acme(replied) => replied.and_then(|reply| {
                 expected(reply).ok_or_else(|| nonsense("acme: invalid response: it is of another kind"))
             }),
-            Answer::Http01Check(_) | Answer::Dns01Check(_) | Answer::Dns01Change(_) => {
+            Answer::Http01Check(_) | Answer::Dns01Check(_) | Answer::Dns01Change(_) | Answer::Vault(_) => {
                 Err(nonsense("acme: invalid response: it is none of an ACME server"))
             }
         })

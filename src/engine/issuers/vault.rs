@@ -3,22 +3,33 @@
 use super::Checked;
 use crate::api::issuer::{VaultAuth, VaultIssuer};
 use crate::engine::outside::{Outside, Service, Then};
+use crate::engine::question::vault::VaultAnswer;
 use crate::engine::turn::Turn;
 use crate::engine::vault::{Client, Issuer};
 
 const REASON: &str = "VaultError";
 
 /// What the check says. It takes it that Vault lets the client in and is in order.
-pub fn checked(turn: &mut Turn, issuer: Issuer) -> Checked {
+pub fn checked(turn: &mut Turn, issuer: Issuer) -> Option<Checked> {
     if let Err(message) = complete(issuer.vault) {
-        return Checked::failed(REASON, message.to_owned());
+        return Some(Checked::failed(REASON, message.to_owned()));
     }
-    match Client::new(turn.cluster, issuer) {
-        Err(fault) => Checked {
-            error: Some(fault.words().to_owned()),
-            ..Checked::failed(REASON, format!("Failed to initialize Vault client: {}", fault.words()))
-        },
-        Ok(client) => {
+    let no_client = |words: &str| Checked {
+        error: Some(words.to_owned()),
+        ..Checked::failed(REASON, format!("Failed to initialize Vault client: {words}"))
+    };
+    let client = match Client::new(turn.cluster, issuer) {
+        Ok(client) => client,
+        Err(fault) => return Some(no_client(fault.words())),
+    };
+    Some(match turn.vault(client.check())? {
+        VaultAnswer::Healthy | VaultAnswer::Signed { .. } => Checked::ready("VaultVerified", "Vault verified"),
+        VaultAnswer::NoLogin(words) => no_client(&words),
+        VaultAnswer::Failed(words) => {
+            let message = format!("Failed to verify Vault is initialized and unsealed: {words}");
+            Checked::failing(REASON, message, words)
+        }
+        VaultAnswer::Nobody => {
             let server = issuer.vault.server.clone();
             turn.ask_outside(Outside {
                 service: Service::Vault { server },
@@ -28,7 +39,7 @@ pub fn checked(turn: &mut Turn, issuer: Issuer) -> Checked {
             });
             Checked::ready("VaultVerified", "Vault verified")
         }
-    }
+    })
 }
 
 /// What the webhook lets nobody leave out, and objects from elsewhere may lack.

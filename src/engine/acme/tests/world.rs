@@ -101,6 +101,7 @@ impl World {
                 self.log.push("dns");
                 Answer::Dns01Check(self.rules.dns.clone().unwrap_or(Ok(true)))
             }
+            Question::Vault(_) => unreachable!("no issuer here is of Vault"),
             Question::Dns01Change(change) => {
                 self.log.push("record");
                 self.records.push((change.verb, change.fqdn));
