@@ -6,8 +6,11 @@ pub mod connection;
 pub mod selector;
 pub mod target;
 
+use std::net::IpAddr;
+
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::redact::Redacted;
 use crate::render::style::ColourChoice;
 use connection::Connection;
 
@@ -26,6 +29,10 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "RFC3339", help_heading = "Output and time")]
     pub now: Option<jiff::Timestamp>,
 
+    /// Tests: where addresses of the Internet are to be found on this machine
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
+    pub probe_map: Option<std::path::PathBuf>,
+
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -41,6 +48,8 @@ pub enum Command {
     Status(Box<StatusArgs>),
     /// Say why a certificate is not ready, or that nothing is wrong
     Diagnose(DiagnoseArgs),
+    /// Ask the network one question, as the CA would; needs no cluster
+    Probe(ProbeArgs),
     /// Explain a finding, or list all of them
     Explain(ExplainArgs),
     /// Play what cert-manager would do with manifests, offline
@@ -174,6 +183,65 @@ pub enum DiagnoseOutput {
     Yaml,
     Junit,
     Markdown,
+}
+
+/// How the network is asked.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Network")]
+pub struct NetworkArgs {
+    /// Connect to private addresses too (RFC 1918, unique local, carrier-grade NAT); never to loopback or metadata services
+    #[arg(long)]
+    pub allow_private: bool,
+
+    /// The recursive resolver to ask instead of the system's
+    #[arg(long, value_name = "IP[:PORT]")]
+    pub resolver: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    #[command(subcommand)]
+    pub probe: ProbeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProbeCommand {
+    /// Fetch the path of an HTTP-01 challenge at each address of a name
+    Http01(Http01Args),
+}
+
+#[derive(Debug, Args)]
+pub struct Http01Args {
+    /// A host name or address
+    #[arg(value_name = "HOST")]
+    pub target: String,
+
+    /// What the path must answer with, TOKEN.THUMBPRINT; without it any token is asked for, and 404 is good
+    #[arg(long, value_name = "KEY", value_parser = connection::secret())]
+    pub key_authorization: Option<Redacted<String>>,
+
+    /// The port to ask; a CA asks 80
+    #[arg(long, value_name = "PORT", default_value_t = 80)]
+    pub port: u16,
+
+    /// Go to this address, whatever the name resolves to
+    #[arg(long, value_name = "IP")]
+    pub connect_to: Option<IpAddr>,
+
+    #[command(flatten)]
+    pub network: NetworkArgs,
+
+    /// Output form
+    #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: ProbeOutput,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProbeOutput {
+    #[default]
+    Text,
+    Json,
+    Yaml,
 }
 
 #[derive(Debug, Args)]

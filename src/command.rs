@@ -11,6 +11,7 @@ mod failure;
 mod fleet;
 pub mod forecast;
 mod missing;
+pub mod probe;
 pub mod renew;
 pub mod source;
 pub mod status;
@@ -18,6 +19,7 @@ pub mod version;
 mod watch;
 
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,6 +42,8 @@ pub struct Context<'c> {
     /// How the user called us, such as `kubectl cert`.
     pub program: String,
     pub flags: Flags,
+    /// `--probe-map`: the whole network of a test.
+    pub probe_map: Option<PathBuf>,
     /// Whether the API server sent a warning.
     pub warned: Arc<AtomicBool>,
     pub stdin: &'c mut dyn Read,
@@ -90,6 +94,7 @@ pub fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Some(Command::Renew(args)) => renew::run(&args, context),
         Some(Command::Diagnose(args)) => diagnose::run(&args, context),
         Some(Command::DryRun(args)) => dry_run::run(&args, context),
+        Some(Command::Probe(args)) => probe::run(&args, context),
         Some(Command::Explain(args)) => explain::run(&args, context),
         Some(Command::Forecast(args)) => forecast::run(&args, context),
         Some(Command::Budget(args)) => budget::run(&args, context),

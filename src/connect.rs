@@ -28,6 +28,7 @@ pub use self::request_error::RequestError;
 pub use self::resolve::{Resolved, Trust};
 pub use self::session::{Accept, Session, WarningSink, open};
 pub use self::status::{Cause, Details, Status};
+pub use self::tls::TrustAnything;
 
 /// Makes aws-lc-rs the crypto provider of the process, for the parts of the client that do not take one as an
 /// argument. Called once, by `main`; again does nothing.

@@ -64,6 +64,8 @@ pub enum WhyNot {
     NotNeeded,
     /// Nothing refers to such an object.
     NotReferenced,
+    /// The network is asked only where `--probe` says so.
+    NotAsked,
 }
 
 impl<T> Fact<T> {

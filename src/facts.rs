@@ -28,6 +28,8 @@ use crate::engine::backoff::BackOff;
 use crate::fact::{Fact, WhyNot};
 use crate::inventory::{Inventory, last_seen};
 use crate::objref::Kind;
+use crate::probe::outcome::{Outcome, Probed};
+use crate::probe::task::Task;
 use crate::rule::{Gap, Withheld};
 use crate::x509::Bundle;
 
@@ -46,6 +48,8 @@ pub struct Facts<'i> {
     asked: OnceCell<Option<Asked>>,
     /// The host that the subject is looked at for: of what it serves beside that, nothing is said.
     pub host: Option<String>,
+    /// What the network said; `None` where it was not asked.
+    probed: Option<&'i Probed>,
 }
 
 impl<'i> Facts<'i> {
@@ -55,13 +59,19 @@ impl<'i> Facts<'i> {
         let back_off = installation.back_off();
         let stage = position(&chain, now, &back_off);
         let (stored, asked) = (stored::Stored::default(), OnceCell::new());
-        Self { now, inventory, chain, stage, back_off, stored, installation, asked, host: None }
+        Self { now, inventory, chain, stage, back_off, stored, installation, asked, host: None, probed: None }
     }
 
     /// The same, looked at for the sake of one host.
     #[must_use]
     pub fn for_host(self, host: Option<&str>) -> Self {
         Self { host: host.map(str::to_owned), ..self }
+    }
+
+    /// The same, with what the network said.
+    #[must_use]
+    pub fn with(self, probed: &'i Probed) -> Self {
+        Self { probed: Some(probed), ..self }
     }
 
     /// The Certificate at the root of the chain.
@@ -182,6 +192,16 @@ impl<'i> Facts<'i> {
         }
     }
 
+    /// Everything that the network was asked in this run.
+    pub fn network_said(&self) -> Option<&'i Probed> {
+        self.probed
+    }
+
+    /// What the network said to one question.
+    pub fn probed(&self, task: &Task) -> Fact<&'i Outcome> {
+        self.probed.map_or(Fact::NotLooked(WhyNot::NotAsked), |probed| probed.of(task))
+    }
+
     /// cert-manager's own workloads, as far as the source shows them.
     pub fn installation(&self) -> &Installation<'i> {
         &self.installation
@@ -192,7 +212,9 @@ impl<'i> Facts<'i> {
 pub fn known<T>(fact: &Fact<T>, kind: Kind) -> Result<&T, Withheld> {
     match fact {
         Fact::Seen(value) => Ok(value),
-        Fact::Absent | Fact::NotLooked(WhyNot::NotReferenced | WhyNot::NotNeeded) => Err(Withheld::NotApplicable),
+        Fact::Absent | Fact::NotLooked(WhyNot::NotReferenced | WhyNot::NotNeeded | WhyNot::NotAsked) => {
+            Err(Withheld::NotApplicable)
+        }
         Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(WhyNot::NotInSource) => {
             Err(Withheld::Undetermined(gap(fact, kind)))
         }

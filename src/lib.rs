@@ -27,6 +27,7 @@ pub mod manifest;
 pub mod objref;
 pub mod pki;
 pub mod planned;
+pub mod probe;
 pub mod public_ca;
 pub mod redact;
 pub mod registered;

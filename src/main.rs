@@ -76,6 +76,7 @@ fn run(cli: Cli, env: &Env, program: String) -> Exit {
         now: cli.now,
         program,
         flags: cli.connection.flags(),
+        probe_map: cli.probe_map.clone(),
         warned: Arc::default(),
         stdin_is_terminal: stdin.is_terminal(),
         stderr_is_terminal: err.is_terminal(),

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 
 /// A value that must not be printed: no `Display`, a blank `Debug`, no `Serialize`.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Redacted<T>(T);
 
 impl<T> Redacted<T> {

@@ -12,6 +12,7 @@ pub mod forecast;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod probe;
 pub mod prose;
 pub mod question;
 pub mod rules;

@@ -176,7 +176,7 @@ pub fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-fn secret() -> impl clap::builder::TypedValueParser<Value = Redacted<String>> {
+pub fn secret() -> impl clap::builder::TypedValueParser<Value = Redacted<String>> {
     clap::builder::StringValueParser::new().map(Redacted::new)
 }
 

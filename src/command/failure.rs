@@ -6,6 +6,7 @@ use super::Exit;
 use crate::cli::target::TargetError;
 use crate::connect::{ConnectError, RequestError};
 use crate::dryrun::world::WorldFault;
+use crate::probe::edge::EdgeFault;
 use crate::source::files::FilesError;
 use crate::source::kustomize::KustomizeError;
 
@@ -34,6 +35,10 @@ pub enum Failure {
     Runtime(#[source] io::Error),
     #[error("cannot go on watching")]
     Watch(#[source] Box<kube::runtime::watcher::Error>),
+    #[error(transparent)]
+    Network(#[from] EdgeFault),
+    #[error("{said}")]
+    Probe { said: String },
     #[error("interrupted")]
     Interrupted,
 }
@@ -53,6 +58,8 @@ impl Failure {
             | Self::Output(_)
             | Self::Watch(_)
             | Self::Runtime(_)
+            | Self::Network(_)
+            | Self::Probe { .. }
             | Self::Interrupted => None,
         }
     }
@@ -72,6 +79,8 @@ impl Failure {
             | Self::UnknownRule { .. }
             | Self::Output(_)
             | Self::Watch(_)
+            | Self::Network(_)
+            | Self::Probe { .. }
             | Self::Runtime(_) => Exit::Trouble,
         }
     }

@@ -51,7 +51,7 @@ pub fn configure(trust: &Trust, identity: Option<&Identity>) -> Result<Tls, Conn
                 .build()
                 .map_err(|err| failed(&err))?
         }
-        Trust::Nothing => Arc::new(TrustAnything(Arc::clone(&provider))),
+        Trust::Nothing => Arc::new(TrustAnything::new(Arc::clone(&provider))),
     };
     let refused = Refused::default();
     let verifier = Arc::new(Describing { judge, refused: refused.clone() });
@@ -170,7 +170,13 @@ fn subject_names(x509: &x509_parser::certificate::X509Certificate<'_>) -> Vec<St
 
 /// Takes every certificate, for `--insecure-skip-tls-verify`; signatures are still checked against it.
 #[derive(Debug)]
-struct TrustAnything(Arc<CryptoProvider>);
+pub struct TrustAnything(Arc<CryptoProvider>);
+
+impl TrustAnything {
+    pub fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self(provider)
+    }
+}
 
 impl ServerCertVerifier for TrustAnything {
     fn verify_server_cert(

@@ -155,7 +155,7 @@ fn not_seen<T>(fact: &Fact<T>, kind: Kind) -> String {
     match fact {
         Fact::Seen(_) => String::new(),
         Fact::Absent => "does not exist".into(),
-        Fact::NotLooked(WhyNot::NotNeeded | WhyNot::NotReferenced) => "not looked at".into(),
+        Fact::NotLooked(WhyNot::NotNeeded | WhyNot::NotReferenced | WhyNot::NotAsked) => "not looked at".into(),
         Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(WhyNot::NotInSource) => gap(fact, kind).why,
     }
 }

@@ -6,7 +6,7 @@ use super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld, ca_ref
 use crate::api::{AcmeState, Challenge, ChallengeType, Object, annotation};
 use crate::chain::order_stays_open;
 use crate::duration::human;
-use crate::fact::{Fact, WhyNot};
+use crate::fact::Fact;
 use crate::facts::{Component, Facts, gap};
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
@@ -193,9 +193,7 @@ fn all_challenges_seen(facts: &Facts) -> Result<(), Withheld> {
     let missing: Fact<()> = facts.inventory.missing(Kind::Challenge, None, None);
     match missing {
         Fact::Absent | Fact::Seen(()) => Ok(()),
-        Fact::NotLooked(WhyNot::NotReferenced | WhyNot::NotNeeded | WhyNot::NotInSource)
-        | Fact::Hidden(_)
-        | Fact::Failed(_) => {
+        Fact::NotLooked(_) | Fact::Hidden(_) | Fact::Failed(_) => {
             let mut gap = gap(&missing, Kind::Challenge);
             if matches!(missing, Fact::NotLooked(_)) {
                 gap.why =
