@@ -208,6 +208,8 @@ pub struct ProbeArgs {
 pub enum ProbeCommand {
     /// Fetch the path of an HTTP-01 challenge at each address of a name
     Http01(Http01Args),
+    /// Show and judge the certificates that a host serves, at each of its addresses
+    Tls(TlsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +224,28 @@ pub struct Http01Args {
 
     /// The port to ask; a CA asks 80
     #[arg(long, value_name = "PORT", default_value_t = 80)]
+    pub port: u16,
+
+    /// Go to this address, whatever the name resolves to
+    #[arg(long, value_name = "IP")]
+    pub connect_to: Option<IpAddr>,
+
+    #[command(flatten)]
+    pub network: NetworkArgs,
+
+    /// Output form
+    #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
+    pub output: ProbeOutput,
+}
+
+#[derive(Debug, Args)]
+pub struct TlsArgs {
+    /// A host name or address
+    #[arg(value_name = "HOST")]
+    pub target: String,
+
+    /// The port to ask
+    #[arg(long, value_name = "PORT", default_value_t = 443)]
     pub port: u16,
 
     /// Go to this address, whatever the name resolves to

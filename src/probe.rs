@@ -17,6 +17,7 @@ mod redirect;
 pub mod resolve;
 pub mod run;
 pub mod task;
+pub mod tls;
 mod vantage;
 
 pub use vantage::Vantage;

@@ -1,25 +1,24 @@
 //! `probe`: one question to the network, without a cluster.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use super::source::block_on;
 use super::{Context, Exit, Failure};
-use crate::cli::{Http01Args, NetworkArgs, ProbeArgs, ProbeCommand, ProbeOutput};
+use crate::cli::{Http01Args, NetworkArgs, ProbeArgs, ProbeCommand, ProbeOutput, TlsArgs};
 use crate::fact::Fact;
 use crate::probe::edge::{Edge, Settings};
 use crate::probe::reading::{self, Network, Verdict};
 use crate::probe::run::{Limits, run as ask};
-use crate::probe::task::{Http01Task, Task};
+use crate::probe::task::{Http01Task, Task, TlsTask};
 use crate::render::{json, probe, yaml};
 
 pub fn run(args: &ProbeArgs, context: &mut Context) -> Result<Exit, Failure> {
     let (task, network, output) = match &args.probe {
         ProbeCommand::Http01(args) => (Task::Http01(http01(args, context)?), &args.network, args.output),
+        ProbeCommand::Tls(args) => (Task::Tls(tls(args)?), &args.network, args.output),
     };
     let edge = open(network, context)?;
-    let limits = Limits { each: Duration::from_secs(60), ..Limits::default() };
-    let probed = block_on(async { Ok(ask([task.clone()], &edge, limits, &|_| {}).await) })?;
+    let probed = block_on(async { Ok(ask([task.clone()], &edge, Limits::default(), &|_| {}).await) })?;
     let outcome = match probed.of(&task) {
         Fact::Seen(outcome) => outcome,
         Fact::Failed(failure) => return Err(Failure::Probe { said: failure.to_string() }),
@@ -27,7 +26,7 @@ pub fn run(args: &ProbeArgs, context: &mut Context) -> Result<Exit, Failure> {
             return Err(Failure::Probe { said: "nothing was asked".into() });
         }
     };
-    let summary = reading::summary(outcome, probed.vantage, Network::default());
+    let summary = reading::summary(outcome, probed.vantage, Network::default(), context.now());
     let text = match output {
         ProbeOutput::Text => probe::text(&summary, &context.style),
         ProbeOutput::Json => json::text(&probe::Probe::of(&summary)),
@@ -68,6 +67,10 @@ fn http01(args: &Http01Args, context: &Context) -> Result<Http01Task, Failure> {
     // `--token` is a flag of all commands; nothing here is sent to an API server.
     let token = of_key.or_else(|| context.flags.token.clone());
     Ok(Http01Task { host, port: args.port, token, expected, connect_to: args.connect_to })
+}
+
+fn tls(args: &TlsArgs) -> Result<TlsTask, Failure> {
+    Ok(TlsTask { host: host(&args.target)?, port: args.port, connect_to: args.connect_to })
 }
 
 /// The host of `HOST` or `http://HOST/...`, in lower case.

@@ -140,14 +140,15 @@ fn of_v6(ip: Ipv6Addr) -> Class {
 
 /// The IPv4 address inside an IPv6 address: mapped or compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
 fn unpacked(ip: Ipv6Addr) -> Option<(Ipv4Addr, &'static str)> {
-    let [a, b, c, d, e, f, g, h] = ip.segments();
     let from = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match [a, b, c, d, e, f] {
-        [0, 0, 0, 0, 0, 0xffff] => Some((from(g, h), "an IPv4 address in IPv6 form")),
+    match ip.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low] => Some((from(high, low), "an IPv4 address in IPv6 form")),
         // `::` and `::1` are rows of their own.
-        [0, 0, 0, 0, 0, 0] if (g, h) > (0, 1) => Some((from(g, h), "an IPv4 address in IPv6 form")),
-        [0x64, 0xff9b, 0, 0, 0, 0] => Some((from(g, h), "an IPv4 address behind NAT64")),
-        [0x2002, ..] => Some((from(b, c), "an IPv4 address behind 6to4")),
+        [0, 0, 0, 0, 0, 0, high, low] if (high, low) > (0, 1) => {
+            Some((from(high, low), "an IPv4 address in IPv6 form"))
+        }
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some((from(high, low), "an IPv4 address behind NAT64")),
+        [0x2002, high, low, ..] => Some((from(high, low), "an IPv4 address behind 6to4")),
         _ => None,
     }
 }

@@ -108,6 +108,7 @@ impl Dial {
 
 impl DialFault {
     /// What an error of the operating system means.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is worded by the system")]
     fn of(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {

@@ -1,13 +1,19 @@
 //! What a run of probes needs of the world: where to dial, whom to ask for addresses, what to trust.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::CertificateDer;
 
 use super::Vantage;
 use super::dial::Dial;
 use super::map::{MapFault, ProbeMap};
 use super::resolve::{Resolver, ResolverFault};
+use crate::x509::certificates_in;
 
 /// What the flags say.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +34,7 @@ pub struct Edge {
     pub resolver: Resolver,
     /// The whole world of a test.
     pub map: Option<Arc<ProbeMap>>,
+    roots: Arc<OnceLock<Option<Arc<dyn ServerCertVerifier>>>>,
 }
 
 /// Why nothing can be asked.
@@ -49,6 +56,26 @@ impl Edge {
             dial: Dial::new(settings.allow_private, map.clone()),
             resolver: Resolver::new(resolver)?,
             map,
+            roots: Arc::default(),
         })
     }
+
+    /// The roots that this machine trusts, read when they are first asked for; `None` if it has none.
+    pub fn roots(&self) -> Option<Arc<dyn ServerCertVerifier>> {
+        let file = self.map.as_ref().and_then(|map| map.roots.as_deref());
+        self.roots.get_or_init(|| roots(file)).clone()
+    }
+}
+
+fn roots(file: Option<&Path>) -> Option<Arc<dyn ServerCertVerifier>> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let Some(file) = file else {
+        return Some(Arc::new(rustls_platform_verifier::Verifier::new(provider).ok()?));
+    };
+    let mut store = RootCertStore::empty();
+    for root in certificates_in(&std::fs::read(file).ok()?) {
+        store.add(CertificateDer::from(root.der()).into_owned()).ok()?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build().ok()?;
+    Some(verifier)
 }

@@ -52,14 +52,22 @@ pub(super) enum NoReply {
 
 impl From<DialFault> for NoReply {
     fn from(fault: DialFault) -> Self {
-        Self::Silence(match fault {
-            DialFault::Refused(refusal) => return Self::NotDialled(refusal),
-            DialFault::NobodyListens => Silence::NobodyListens,
-            DialFault::TimedOut => Silence::ConnectTimedOut,
-            DialFault::NoRoute => Silence::NoRoute,
-            DialFault::Reset => Silence::Reset,
-            DialFault::Other(words) => Silence::Other(words),
-        })
+        match fault {
+            DialFault::Refused(refusal) => Self::NotDialled(refusal),
+            fault => Self::Silence(silence_of(fault)),
+        }
+    }
+}
+
+/// What it means that there is no connection.
+pub(super) fn silence_of(fault: DialFault) -> Silence {
+    match fault {
+        DialFault::NobodyListens => Silence::NobodyListens,
+        DialFault::TimedOut => Silence::ConnectTimedOut,
+        DialFault::NoRoute => Silence::NoRoute,
+        DialFault::Reset => Silence::Reset,
+        DialFault::Refused(refusal) => Silence::Other(refusal.words().into()),
+        DialFault::Other(words) => Silence::Other(words),
     }
 }
 

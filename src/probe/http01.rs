@@ -5,7 +5,6 @@
 
 use std::net::IpAddr;
 
-use aws_lc_rs::digest;
 use futures::future::join_all;
 use tokio::time::Instant;
 use url::Url;
@@ -19,7 +18,7 @@ use super::task::Http01Task;
 use crate::probe::outcome::lookup::Lookup;
 
 /// Addresses that are visited; a name may have any number.
-const MOST_ADDRESSES: usize = 8;
+pub(super) const MOST_ADDRESSES: usize = 8;
 /// A body of this size is refused by Let's Encrypt unread (Boulder `maxResponseSize`).
 const CA_READS: usize = 128;
 /// The longest title that is kept, in characters.
@@ -147,7 +146,6 @@ impl Visitor<'_> {
         let headers: Vec<_> = headers.collect();
         let server =
             reply.headers.get(http::header::SERVER).map(|value| cut(&String::from_utf8_lossy(value.as_bytes())));
-        let digest = digest::digest(&digest::SHA256, &reply.body);
         Answer {
             url: self.shown(url.as_str()),
             address,
@@ -156,7 +154,6 @@ impl Visitor<'_> {
             signs: signs(&headers, &text),
             body: self.body(&reply.body, &text),
             length: reply.body.len(),
-            digest: digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
             title: title(&text),
         }
     }

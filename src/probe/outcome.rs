@@ -6,6 +6,7 @@
 pub mod http01;
 pub mod lookup;
 pub mod sign;
+pub mod tls;
 
 use std::collections::BTreeMap;
 
@@ -17,12 +18,21 @@ use crate::fact::{Fact, WhyNot};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Http01(http01::Http01),
+    Tls(tls::Tls),
 }
 
 impl Outcome {
     pub fn as_http01(&self) -> Option<&http01::Http01> {
         match self {
             Self::Http01(outcome) => Some(outcome),
+            Self::Tls(_) => None,
+        }
+    }
+
+    pub fn as_tls(&self) -> Option<&tls::Tls> {
+        match self {
+            Self::Tls(outcome) => Some(outcome),
+            Self::Http01(_) => None,
         }
     }
 }

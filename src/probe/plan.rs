@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::task::{Http01Task, Kind, Task};
-use crate::api::{AcmeState, ChallengeType};
+use super::task::{Http01Task, Kind, Task, TlsTask};
+use crate::api::{AcmeState, ChallengeType, Object as _};
 use crate::chain::ChallengeNode;
+use crate::engine::Stage;
 use crate::facts::Facts;
 
 /// What `--probe` says.
@@ -20,6 +21,9 @@ pub enum Selection {
     /// These kinds, wherever they can be asked.
     Only(BTreeSet<Kind>),
 }
+
+/// Names of one certificate that are asked for; the rest is served alike, as a rule.
+const MOST_HOSTS: usize = 10;
 
 /// A word of `--probe` that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +63,7 @@ pub enum Scope {
 }
 
 /// What to ask about one target.
-pub fn plan(facts: &Facts, selection: &Selection, _scope: Scope) -> Vec<Task> {
+pub fn plan(facts: &Facts, selection: &Selection, scope: Scope) -> Vec<Task> {
     let wants = |kind: Kind| match selection {
         Selection::Auto | Selection::All => true,
         Selection::None => false,
@@ -68,6 +72,10 @@ pub fn plan(facts: &Facts, selection: &Selection, _scope: Scope) -> Vec<Task> {
     let mut tasks = Vec::new();
     if wants(Kind::Http01) {
         tasks.extend(http01(facts));
+    }
+    let is_relevant = scope == Scope::Named && matches!(facts.stage, Stage::Settled { .. }) && is_served(facts);
+    if wants(Kind::Tls) && (*selection != Selection::Auto || is_relevant) {
+        tasks.extend(tls_tasks(facts).into_iter().map(Task::Tls));
     }
     tasks
 }
@@ -94,4 +102,20 @@ pub fn http01_task(node: &ChallengeNode) -> Option<Http01Task> {
         expected: is_served.then(|| spec.key.clone().into()),
         connect_to: None,
     })
+}
+
+/// Whether an Ingress or Gateway serves with the Secret.
+fn is_served(facts: &Facts) -> bool {
+    let Ok(certificate) = facts.certificate() else { return false };
+    let (namespace, secret) = (certificate.namespace().unwrap_or_default(), &certificate.spec.secret_name);
+    facts.inventory.ingresses_with_secret(namespace, secret).next().is_some()
+        || facts.inventory.gateways_with_secret(namespace, secret).next().is_some()
+}
+
+/// The handshakes that show what is served for a certificate's names; a wildcard names no host.
+pub fn tls_tasks(facts: &Facts) -> Vec<TlsTask> {
+    let Ok(certificate) = facts.certificate() else { return Vec::new() };
+    let names = certificate.spec.dns_names.iter().filter(|name| !name.starts_with("*."));
+    let task = |name: &String| TlsTask { host: name.to_ascii_lowercase(), port: 443, connect_to: None };
+    names.take(MOST_HOSTS).map(task).collect()
 }

@@ -4,10 +4,15 @@
 //! fault is the reason of anything is for the rules.
 
 pub mod http01;
+pub mod tls;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
 
 use super::Vantage;
+use super::outcome::lookup::Lookup;
 use super::outcome::{Outcome, Probed};
 use super::task::Kind;
 
@@ -36,6 +41,77 @@ impl Verdict {
 pub struct Network {
     pub v4: bool,
     pub v6: bool,
+}
+
+/// A step of a ladder, as it was met.
+pub trait Rung: Copy + Ord {
+    /// What it is called that addresses differ.
+    const DIFFER: Self;
+
+    /// Whether nothing is wrong there.
+    fn is_good(self) -> bool;
+
+    /// Whether the address was not even dialled.
+    fn is_undialled(self) -> bool;
+
+    /// Whether it may be this machine's own network as well: silence proves nothing alone.
+    fn is_silence(self) -> bool;
+}
+
+/// What a probe of a name's addresses amounts to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading<K> {
+    pub verdict: Verdict,
+    pub kind: K,
+    /// The answer, as one sentence without a full stop.
+    pub words: String,
+    /// What was met at each address, in the order of the visits.
+    pub met: Vec<Met<K>>,
+}
+
+/// What was met at one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met<K> {
+    pub address: IpAddr,
+    pub kind: K,
+    /// What it did, with the address as the subject that is left out.
+    pub words: String,
+}
+
+/// Decides between the addresses of a host, of which there is at least one: the earliest step that is proven to fail
+/// is the answer.
+fn decide<K: Rung>(host: &str, met: Vec<Met<K>>, network: Network) -> Reading<K> {
+    let dialled = || met.iter().filter(|met| !met.kind.is_undialled());
+    let good = dialled().find(|met| met.kind.is_good());
+    let works = |met: &Met<K>| if met.address.is_ipv4() { network.v4 } else { network.v6 };
+    let proven = |met: &&Met<K>| !met.kind.is_good() && (!met.kind.is_silence() || works(met));
+    let worst = dialled().filter(proven).min_by_key(|met| met.kind);
+    let open = dialled().find(|met| !met.kind.is_good());
+    let (verdict, kind, words) = match (worst, good, open) {
+        (Some(worst), Some(good), _) => {
+            let (bad, well) = (worst.address, good.address);
+            let words = format!("the addresses of {host} differ: {bad} {}, and {well} {}", worst.words, good.words);
+            (Verdict::Fail, K::DIFFER, words)
+        }
+        (Some(worst), None, _) => (Verdict::Fail, worst.kind, format!("{host} at {} {}", worst.address, worst.words)),
+        (None, Some(good), Some(open)) => {
+            let (address, words) = (open.address, &open.words);
+            let words = format!("{host} {}; from here nothing can be said of {address}, which {words}", good.words);
+            (Verdict::Pass, good.kind, words)
+        }
+        (None, Some(good), None) => (Verdict::Pass, good.kind, format!("{host} {}", good.words)),
+        (None, None, Some(open)) => {
+            let (address, words) = (open.address, &open.words);
+            let words = format!("from here nothing can be said of {host}: {address} {words}");
+            (Verdict::Inconclusive, open.kind, words)
+        }
+        (None, None, None) => {
+            let Met { address, kind, words } = met.first().expect("there is an address");
+            let words = format!("{host} has no address that a public CA connects to: {address} is {words}");
+            (Verdict::Inconclusive, *kind, words)
+        }
+    };
+    Reading { verdict, kind, words, met }
 }
 
 /// What a probe says, in the one form that all kinds of probes are shown in.
@@ -69,11 +145,23 @@ impl Detail {
     pub fn new(about: impl Into<String>, text: impl Into<String>) -> Self {
         Self { about: about.into(), reason: None, text: text.into() }
     }
+
+    /// What a resolver said of a name's addresses; nothing where none was asked.
+    fn of_lookup(lookup: &Lookup) -> Vec<Self> {
+        if lookup.resolver.is_empty() {
+            return Vec::new();
+        }
+        let (a, aaaa, whose) = (lookup.a.words(), lookup.aaaa.words(), &lookup.resolver);
+        let answers = Self::new(lookup.name.clone(), format!("A {a}; AAAA {aaaa}; by the word of {whose}"));
+        let aliases = lookup.a.aliases().iter().map(|alias| Self::new("alias", alias));
+        std::iter::once(answers).chain(aliases).collect()
+    }
 }
 
 /// Reads whatever came of a task. `network` is what the other targets of the run showed.
-pub fn summary(outcome: &Outcome, vantage: Vantage, network: Network) -> Summary {
+pub fn summary(outcome: &Outcome, vantage: Vantage, network: Network, now: Timestamp) -> Summary {
     match outcome {
+        Outcome::Tls(outcome) => tls::summary(outcome, vantage, network, now),
         Outcome::Http01(outcome) => http01::summary(outcome, vantage, network),
     }
 }
@@ -88,6 +176,7 @@ impl Network {
             }
             match outcome.seen() {
                 Some(Outcome::Http01(outcome)) => alive.extend(http01::alive(outcome)),
+                Some(Outcome::Tls(outcome)) => alive.extend(tls::alive(outcome)),
                 None => {}
             }
         }

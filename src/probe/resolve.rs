@@ -37,13 +37,12 @@ impl Resolver {
     /// The resolver at this address, or the system's.
     pub fn new(at: Option<SocketAddr>) -> Result<Self, ResolverFault> {
         let fault = |why: NetError| ResolverFault { why: why.to_string() };
-        let (config, name) = match at {
-            Some(at) => (only(at), at.to_string()),
-            None => {
-                let (config, _) = system_conf::read_system_conf().map_err(fault)?;
-                let (_, _, servers) = config.into_parts();
-                (ResolverConfig::from_parts(None, Vec::new(), servers), "the system's resolver".to_owned())
-            }
+        let (config, name) = if let Some(at) = at {
+            (only(at), at.to_string())
+        } else {
+            let (config, _) = system_conf::read_system_conf().map_err(fault)?;
+            let (_, _, servers) = config.into_parts();
+            (ResolverConfig::from_parts(None, Vec::new(), servers), "the system's resolver".to_owned())
         };
         let mut builder = Hickory::builder_with_config(config, TokioRuntimeProvider::default());
         *builder.options_mut() = options();
@@ -59,6 +58,7 @@ impl Resolver {
         Lookup { name: host.to_owned(), resolver: self.name.clone(), a, aaaa }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "records of other kinds are no addresses")]
     async fn ask(&self, host: &str, kind: RecordType) -> Answer {
         let absolute = format!("{}.", host.trim_end_matches('.'));
         match self.hickory.lookup(absolute, kind).await {

@@ -10,6 +10,7 @@ use super::edge::Edge;
 use super::http01;
 use super::outcome::{Outcome, Probed};
 use super::task::Task;
+use super::tls;
 use crate::fact::{Fact, Failure};
 
 /// Probes that run at once.
@@ -26,7 +27,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { whole: Duration::from_secs(120), each: Duration::from_secs(60) }
+        Self { whole: Duration::from_mins(2), each: Duration::from_mins(1) }
     }
 }
 
@@ -72,6 +73,7 @@ async fn one(task: &Task, edge: &Edge, each: Duration, tell: &dyn Fn(Progress<'_
 async fn ask(task: &Task, edge: &Edge) -> Outcome {
     match task {
         Task::Http01(task) => Outcome::Http01(http01::probe(task, edge).await),
+        Task::Tls(task) => Outcome::Tls(tls::probe(task, edge).await),
     }
 }
 

@@ -60,7 +60,8 @@ fn seen_from(summary: &Summary) -> String {
 pub struct Probe<'s> {
     api_version: &'static str,
     kind: &'static str,
-    probe: &'static str,
+    #[serde(rename = "probe")]
+    asked: &'static str,
     target: &'s str,
     /// Where it was asked from.
     vantage: &'static str,
@@ -85,7 +86,7 @@ impl<'s> Probe<'s> {
         Self {
             api_version: "cert.kubectl.dev/v1",
             kind: "Probe",
-            probe: summary.kind.id(),
+            asked: summary.kind.id(),
             target: &summary.target,
             vantage: summary.vantage.id(),
             verdict: summary.verdict.id(),

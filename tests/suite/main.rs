@@ -28,6 +28,7 @@ mod net;
 mod outputs;
 mod permissions;
 mod probe_http01;
+mod probe_tls;
 mod real_ca;
 mod renewals;
 mod rule_docs;

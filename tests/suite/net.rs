@@ -26,6 +26,7 @@ pub struct Net {
     folder: PathBuf,
     names: Names,
     dial: BTreeMap<String, SocketAddr>,
+    roots: Option<String>,
 }
 
 /// The connections that a server has had.
@@ -53,7 +54,7 @@ impl Net {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("kubectl-cert-net-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        Self { folder, names: Names::serve(), dial: BTreeMap::new() }
+        Self { folder, names: Names::serve(), dial: BTreeMap::new(), roots: None }
     }
 
     /// One host with one address and an HTTP server on port 80 that always answers so.
@@ -125,6 +126,11 @@ impl Net {
         }
         if self.dial.is_empty() {
             text = text.replace("dial:\n", "dial: {}\n");
+        }
+        if let Some(roots) = &self.roots {
+            let file = self.folder.join("roots.pem");
+            fs::write(&file, roots).unwrap();
+            text.push_str(&format!("roots: {}\n", file.display()));
         }
         let file = self.folder.join("map.yaml");
         fs::write(&file, text).unwrap();

@@ -147,8 +147,6 @@ pub struct Answer {
     pub body: Body,
     /// The bytes that were read; there may be more.
     pub length: usize,
-    /// SHA-256 of them, to compare addresses by.
-    pub digest: String,
     /// `<title>` of a page, cut.
     pub title: Option<String>,
 }

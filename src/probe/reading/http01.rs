@@ -8,7 +8,7 @@ use std::net::IpAddr;
 pub use advice::advice;
 pub use kind::Kind;
 
-use super::{Detail, Network, Summary, Verdict};
+use super::{Detail, Met, Network, Rung as _, Summary, Verdict, decide};
 use crate::probe::Vantage;
 use crate::probe::address::Refusal;
 use crate::probe::outcome::http01::{Answer, Body, End, Expects, Http01, RedirectFault, Silence, Visit};
@@ -17,76 +17,18 @@ use crate::probe::outcome::sign::Sign;
 use crate::probe::task;
 
 /// What a whole probe amounts to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    pub verdict: Verdict,
-    pub kind: Kind,
-    /// The answer, as one sentence without a full stop.
-    pub words: String,
-    /// What was met at each address, in the order of the visits.
-    pub met: Vec<Met>,
-}
-
-/// What was met at one address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Met {
-    pub address: IpAddr,
-    pub kind: Kind,
-    /// What it did, with the address as the subject that is left out.
-    pub words: String,
-}
+pub type Reading = super::Reading<Kind>;
 
 /// Reads an outcome. `network` is what other targets of the run showed of this machine's own network.
 pub fn read(probe: &Http01, network: Network) -> Reading {
-    let met: Vec<Met> = probe.visits.iter().map(|visit| met(visit, probe.expects)).collect();
-    let dialled = || met.iter().filter(|met| !met.kind.is_undialled());
-    let Some(first_undialled) = met.iter().find(|met| met.kind.is_undialled()).or(met.first()).cloned() else {
-        return unresolved(&probe.lookup);
-    };
-    let host = &probe.host;
-    let good = dialled().find(|met| met.kind.is_good()).cloned();
-    let proven = |met: &&Met| !met.kind.is_good() && !is_doubtful(met, network);
-    let worst = dialled().filter(proven).min_by_key(|met| met.kind).cloned();
-    let doubtful = dialled().find(|met| !met.kind.is_good()).cloned();
-    let (verdict, kind, words) = match (worst, good, doubtful) {
-        (Some(worst), Some(good), _) => {
-            let (bad, well) = (worst.address, good.address);
-            let words = format!("the addresses of {host} differ: {bad} {}, and {well} {}", worst.words, good.words);
-            (Verdict::Fail, Kind::AddressesDiffer, words)
-        }
-        (Some(worst), None, _) => (Verdict::Fail, worst.kind, format!("{host} at {}: {}", worst.address, worst.words)),
-        (None, Some(good), Some(open)) => {
-            let words =
-                format!("{host} {}; from here nothing can be said of {}: {}", good.words, open.address, open.words);
-            (Verdict::Pass, good.kind, words)
-        }
-        (None, Some(good), None) => (Verdict::Pass, good.kind, format!("{host} {}", good.words)),
-        (None, None, Some(open)) => {
-            let words = format!("from here nothing can be said of {host} at {}: {}", open.address, open.words);
-            (Verdict::Inconclusive, open.kind, words)
-        }
-        (None, None, None) => {
-            let Met { address, kind, words } = first_undialled;
-            let words = format!("{host} has no address that a public CA connects to: {address} is {words}");
-            (Verdict::Inconclusive, kind, words)
-        }
-    };
-    Reading { verdict, kind, words, met }
+    let met: Vec<Met<Kind>> = probe.visits.iter().map(|visit| met(visit, probe.expects)).collect();
+    if met.is_empty() { unresolved(&probe.lookup) } else { decide(&probe.host, met, network) }
 }
 
 /// The outcome in the form that all probes are shown in.
 pub fn summary(probe: &Http01, vantage: Vantage, network: Network) -> Summary {
     let Reading { verdict, kind, words, met } = read(probe, network);
-    let lookup = &probe.lookup;
-    let mut details = Vec::new();
-    if !lookup.resolver.is_empty() {
-        let answers =
-            format!("A {}; AAAA {}; by the word of {}", lookup.a.words(), lookup.aaaa.words(), lookup.resolver);
-        details.push(Detail::new(lookup.name.clone(), answers));
-        for alias in lookup.a.aliases() {
-            details.push(Detail::new("alias", alias));
-        }
-    }
+    let mut details = Detail::of_lookup(&probe.lookup);
     for (visit, met) in probe.visits.iter().zip(met) {
         let (about, text) = (met.address.to_string(), format!("{} ({} ms)", met.words, visit.elapsed.as_millis()));
         details.push(Detail { about: about.clone(), reason: Some(met.kind.id()), text });
@@ -117,22 +59,13 @@ pub(super) fn alive(probe: &Http01) -> impl Iterator<Item = IpAddr> {
     let is_alive = |visit: &&Visit| match &visit.end {
         End::Answer(_) | End::BadRedirect { .. } | End::NoAddress { .. } => true,
         End::NotDialled { .. } => !visit.hops.is_empty(),
-        End::NoAnswer { silence, .. } => {
-            let dead = matches!(silence, Silence::ConnectTimedOut | Silence::NoRoute | Silence::Other(_));
-            !dead || !visit.hops.is_empty()
-        }
+        End::NoAnswer { silence, .. } => !silent(silence).0.is_silence() || !visit.hops.is_empty(),
     };
     probe.visits.iter().filter(is_alive).map(|visit| visit.address)
 }
 
-/// Whether what was met may be the fault of this machine's own network: silence proves nothing alone.
-fn is_doubtful(met: &Met, network: Network) -> bool {
-    let works = if met.address.is_ipv4() { network.v4 } else { network.v6 };
-    matches!(met.kind, Kind::ConnectTimedOut | Kind::Unreachable | Kind::OtherFailure) && !works
-}
-
 /// There is no address to visit.
-fn unresolved(lookup: &Lookup) -> Reading {
+pub(super) fn unresolved(lookup: &Lookup) -> Reading {
     use lookup::Answer;
     let (a, aaaa) = (&lookup.a, &lookup.aaaa);
     let name = &lookup.name;
@@ -152,7 +85,7 @@ fn unresolved(lookup: &Lookup) -> Reading {
     Reading { verdict, kind, words: format!("{words}, by the word of {}", lookup.resolver), met: Vec::new() }
 }
 
-fn met(visit: &Visit, expects: Expects) -> Met {
+fn met(visit: &Visit, expects: Expects) -> Met<Kind> {
     let redirected = !visit.hops.is_empty();
     let (kind, words) = match &visit.end {
         End::NotDialled { refusal, .. } if redirected => {
@@ -177,14 +110,14 @@ fn met(visit: &Visit, expects: Expects) -> Met {
     Met { address: visit.address, kind, words }
 }
 
-const fn undialled(refusal: Refusal) -> Kind {
+pub(super) const fn undialled(refusal: Refusal) -> Kind {
     match refusal {
         Refusal::Private(_) | Refusal::Never(_) => Kind::Reserved,
         Refusal::NotInMap => Kind::NotInMap,
     }
 }
 
-fn silent(silence: &Silence) -> (Kind, String) {
+pub(super) fn silent(silence: &Silence) -> (Kind, String) {
     let (kind, words) = match silence {
         Silence::NobodyListens => (Kind::Refused, "refuses the connection: nobody listens on the port"),
         Silence::ConnectTimedOut => (Kind::ConnectTimedOut, "takes no connection in time: packets are dropped"),
@@ -207,10 +140,7 @@ fn silent(silence: &Silence) -> (Kind, String) {
 
 /// The same, met behind a redirect.
 const fn on_the_way(kind: Kind) -> Kind {
-    match kind {
-        Kind::HttpOn443 | Kind::TlsAlert | Kind::TlsFailed => kind,
-        _ => Kind::RedirectNoAnswer,
-    }
+    if matches!(kind, Kind::HttpOn443 | Kind::TlsAlert | Kind::TlsFailed) { kind } else { Kind::RedirectNoAnswer }
 }
 
 fn bad_redirect(fault: &RedirectFault) -> (Kind, String) {

@@ -14,6 +14,8 @@ use super::{Calls, Net, request};
 pub struct Chain {
     pub certificates: Vec<CertificateDer<'static>>,
     pub key: PrivateKeyDer<'static>,
+    /// The root, as PEM.
+    pub root: String,
 }
 
 /// How a leaf is to be.
@@ -79,8 +81,9 @@ impl Chain {
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
         let leaf = params.signed_by(&key, &middle_issuer).unwrap();
+        let root_pem = root.pem();
         let certificates = [leaf, middle, root].into_iter().map(|one| one.der().clone()).collect();
-        Self { certificates, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
+        Self { certificates, root: root_pem, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
     }
 
     fn config(&self, sent: &[usize]) -> Arc<ServerConfig> {
@@ -97,6 +100,11 @@ impl Chain {
 }
 
 impl Net {
+    /// The root of this chain is trusted, and no other.
+    pub fn trust(&mut self, chain: &Chain) {
+        self.roots = Some(chain.root.clone());
+    }
+
     /// A server that sends these certificates of a chain, and this answer to a request.
     pub fn https(&mut self, address: &str, chain: &Chain, sent: &[usize], answer: impl Into<Vec<u8>>) -> Calls {
         let config = chain.config(sent);

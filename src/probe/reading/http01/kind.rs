@@ -1,5 +1,7 @@
 //! What can be met on the ladder, each with its word.
 
+use super::super::Rung;
+
 /// What was met. The order is that of the ladder: an earlier step decides over a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -123,14 +125,20 @@ impl Kind {
             Self::Works => "works",
         }
     }
+}
 
-    /// Whether nothing is wrong there.
-    pub const fn is_good(self) -> bool {
+impl Rung for Kind {
+    const DIFFER: Self = Self::AddressesDiffer;
+
+    fn is_good(self) -> bool {
         matches!(self, Self::Reachable | Self::Works)
     }
 
-    /// Whether the address was not even dialled.
-    pub(super) const fn is_undialled(self) -> bool {
+    fn is_undialled(self) -> bool {
         matches!(self, Self::Reserved | Self::NotInMap)
+    }
+
+    fn is_silence(self) -> bool {
+        matches!(self, Self::ConnectTimedOut | Self::Unreachable | Self::OtherFailure)
     }
 }
