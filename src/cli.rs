@@ -156,6 +156,18 @@ pub struct DiagnoseArgs {
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
 
+    /// What to ask the network: auto (what the stage makes relevant), all, none, or a list such as http01,tls; with
+    /// --from, auto asks nothing
+    #[arg(long, value_name = "PROBES", default_value = "auto")]
+    pub probe: String,
+
+    /// Print which probes would be sent, and send none
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub network: NetworkArgs,
+
     /// Exit with 1 from this severity on
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t)]
     pub fail_on: FailOn,

@@ -12,6 +12,7 @@ mod fleet;
 pub mod forecast;
 mod missing;
 pub mod probe;
+mod probing;
 pub mod renew;
 pub mod source;
 pub mod status;

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::objref::{Kind, ObjRef};
+use crate::probe::Vantage;
 use crate::rule::{Outlook, Rule};
 
 /// Stands in commands for the name that the user called this program by; the renderer puts that name in.
@@ -51,6 +52,8 @@ pub enum Witness {
     Data(Kind),
     /// What we worked out from the objects, such as the end of a back-off.
     Computed,
+    /// What a probe saw.
+    Probe(Vantage),
     /// What the source holds, or holds not.
     Source,
 }
@@ -65,6 +68,7 @@ impl fmt::Display for Witness {
             Self::Metadata(kind) => write!(f, "{kind} metadata"),
             Self::Data(kind) => write!(f, "{kind} data"),
             Self::Computed => f.write_str("worked out"),
+            Self::Probe(vantage) => write!(f, "seen {vantage}"),
             Self::Source => f.write_str("the objects looked at"),
         }
     }

@@ -11,6 +11,7 @@ mod controller;
 mod dns01;
 mod http01;
 mod issuer;
+mod live;
 mod order;
 mod outlook;
 mod places;

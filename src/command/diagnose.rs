@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::source::{self, Looked, Wanted};
-use super::{Context, Exit, Failure, missing};
+use super::{Context, Exit, Failure, missing, probing};
 use crate::api::{Certificate, CertificateRequest, Object, Order, Secret, annotation};
 use crate::chain::Chain;
+use crate::chain::way::{parts, ways};
 use crate::cli::target::{DIAGNOSABLE, Named, Targets, bare, parse};
 use crate::cli::{DiagnoseArgs, DiagnoseOutput, FailOn};
 use crate::facts::{Asked, Facts, Installation};
@@ -36,7 +37,16 @@ pub fn run(args: &DiagnoseArgs, context: &mut Context) -> Result<Exit, Failure> 
         Targets::OfKinds(kinds) => of_kinds(&looked, kinds),
         Targets::Named(named) => source::subjects(&looked, named),
     };
-    let mut targets: Vec<_> = subjects.iter().map(|subject| TargetReport::of(inventory, subject, looked.now)).collect();
+    let asked_about = subjects.iter().flat_map(|subject| parts(&ways(inventory, subject)));
+    let facts = asked_about.map(|part| Facts::new(inventory, Chain::of(inventory, &part), looked.now));
+    let tasks = probing::plan(args, &looked.line, !named.is_empty(), facts)?;
+    if args.dry_run {
+        context.write(&crate::render::probe::plan(&tasks))?;
+        return Ok(Exit::Good);
+    }
+    let probed = probing::ask(tasks, &args.network, context)?;
+    let judge = |subject| TargetReport::with(inventory, subject, looked.now, probed.as_ref());
+    let mut targets: Vec<_> = subjects.iter().map(judge).collect();
     if asked == Targets::Everything {
         targets.extend(in_vain(&looked));
     }

@@ -116,7 +116,6 @@ fn options() -> ResolverOpts {
     options.cache_size = 0;
     options.use_hosts_file = ResolveHosts::Never;
     options.preserve_intermediates = true;
-    options.try_tcp_on_error = true;
     options.edns0 = true;
     options.case_randomization = false;
     options

@@ -13,6 +13,7 @@ use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::inventory::Inventory;
 use crate::objref::{Kind, ObjRef};
+use crate::probe::outcome::Probed;
 
 /// One way from the target to where it ends, and how its end is.
 #[derive(Clone, Debug)]
@@ -26,13 +27,18 @@ pub struct Path {
 impl TargetReport {
     /// Judges a target with everything that it leads to.
     pub fn of(inventory: &Inventory, subject: &ObjRef, now: Timestamp) -> Self {
+        Self::with(inventory, subject, now, None)
+    }
+
+    /// The same, with what the network said.
+    pub fn with(inventory: &Inventory, subject: &ObjRef, now: Timestamp, probed: Option<&Probed>) -> Self {
         let ways = ways(inventory, subject);
         let is_there = |part: &ObjRef| {
             let secret = inventory.get::<Secret>(part.namespace.as_deref(), &part.name);
             part == subject || part.kind != Kind::Secret || secret.seen().is_some()
         };
         let parts = parts(&ways).into_iter().filter(is_there);
-        let parts: Vec<Self> = parts.map(|part| judge(inventory, subject, &part, now)).collect();
+        let parts: Vec<Self> = parts.map(|part| judge(inventory, subject, &part, now, probed)).collect();
         let paths = ways.into_iter().filter(|way| way.len() > 1).map(|objects| {
             let end = objects.last().and_then(|end| parts.iter().find(|part| part.object == *end));
             Path { end: end.map(|part| part.verdict), objects }
@@ -42,9 +48,19 @@ impl TargetReport {
     }
 }
 
-fn judge(inventory: &Inventory, subject: &ObjRef, part: &ObjRef, now: Timestamp) -> TargetReport {
+fn judge(
+    inventory: &Inventory,
+    subject: &ObjRef,
+    part: &ObjRef,
+    now: Timestamp,
+    probed: Option<&Probed>,
+) -> TargetReport {
     let host = (subject.kind == Kind::Host).then_some(subject.name.as_str());
-    TargetReport::judge(&Facts::new(inventory, Chain::of(inventory, part), now).for_host(host))
+    let facts = Facts::new(inventory, Chain::of(inventory, part), now).for_host(host);
+    match probed {
+        Some(probed) => TargetReport::judge(&facts.with(probed)),
+        None => TargetReport::judge(&facts),
+    }
 }
 
 fn join(mut parts: Vec<TargetReport>, paths: Vec<Path>) -> TargetReport {

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 use self::words::{SelfCheck, Verdict};
 use super::ca_refusal::{self, Refusal};
-use super::{Withheld, progress};
+use super::{Withheld, live, progress};
 use crate::api::{AcmeState, ChallengeType, Object};
 use crate::chain::ChallengeNode;
 use crate::facts::Facts;
@@ -35,6 +35,8 @@ struct Heard<'f, 'i> {
     words: Words<'i>,
     /// The same verbatim, and where they stand.
     told: Refusal<'i>,
+    /// What a probe met of it.
+    probed: Vec<(Witness, String)>,
 }
 
 /// Whose words they are.
@@ -56,7 +58,7 @@ fn heard<'f, 'i>(facts: &'f Facts<'i>) -> Result<Vec<Heard<'f, 'i>>, Withheld> {
     }
     let heard = http01.into_iter().filter_map(|node| {
         let (words, told) = words(facts, node)?;
-        Some(Heard { node, words, told })
+        Some(Heard { node, words, told, probed: live::http01::beside(facts, node) })
     });
     Ok(heard.collect())
 }
@@ -130,9 +132,10 @@ impl<'i> Heard<'_, 'i> {
         }
     }
 
-    /// Adds the words themselves.
+    /// Adds the words themselves, and what a probe met.
     fn quote(&self, finding: Finding) -> Finding {
-        self.told.quote(finding)
+        let finding = self.told.quote(finding);
+        self.probed.iter().fold(finding, |finding, (witness, words)| finding.evidence(witness.clone(), words))
     }
 
     /// What comes next: the self check goes on by itself, a refusal is final for this Order.

@@ -12,7 +12,7 @@ use super::issuer::{
 };
 use super::secret::{consumer, content, origin, trust, writer};
 use super::shim::{annotation, entry, gateway as shim_gateway, issuer as shim_issuer, made, owner};
-use super::{Rule, caa, dns01, http01, order, progress, request, scheduling, signer};
+use super::{Rule, caa, dns01, http01, live, order, progress, request, scheduling, signer};
 
 /// Every rule. The order decides between findings that are otherwise equal.
 pub static REGISTRY: &[&Rule] = &[
@@ -74,6 +74,14 @@ pub static REGISTRY: &[&Rule] = &[
     &http01::answer::UNAVAILABLE,
     &http01::answer::WRONG_BODY,
     &http01::present::PRESENT_FAILED,
+    &live::http01::NAME,
+    &live::http01::CONNECTION,
+    &live::http01::NO_HTTP,
+    &live::http01::REDIRECT,
+    &live::http01::ADDRESSES_DIFFER,
+    &live::http01::ANSWER,
+    &live::http01::ONE_ADDRESS,
+    &live::http01::CATCH_ALL,
     // Dns01
     &dns01::CREDENTIALS_MISSING,
     &dns01::WEBHOOK_SOLVER_RBAC,
@@ -138,6 +146,13 @@ pub static REGISTRY: &[&Rule] = &[
     &trust::CHAIN_INCOMPLETE_OR_CA_CRT_MISUSED,
     &consumer::CONSUMER_DID_NOT_RELOAD,
     &writer::SECRET_GONE_WITH_CERTIFICATE,
+    &live::tls::DEFAULT_CERTIFICATE,
+    &live::tls::OLD_CERTIFICATE,
+    &live::tls::EXPIRED,
+    &live::tls::WRONG_NAME,
+    &live::tls::CHAIN_CUT,
+    &live::tls::NO_HANDSHAKE,
+    &live::tls::OTHER_CERTIFICATE,
     // Certificate
     &names::COMMON_NAME_NOT_IN_DNS_NAMES,
     &csr::CERTIFICATE_INVALID_CSR,

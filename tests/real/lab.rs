@@ -139,6 +139,10 @@ impl Lab {
     pub fn bare(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-cert"));
         command.args(args).env_clear().env("HOME", &self.dir).env("PATH", "/usr/bin:/bin");
+        // The lab's names are nobody's business outside.
+        if args.contains(&"diagnose") && !args.iter().any(|arg| arg.starts_with("--probe")) {
+            command.arg("--probe=none");
+        }
         command
     }
 

@@ -43,7 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("probe::reading", &["probe::outcome", "probe::address", "probe::task", "probe::Vantage"]),
     ("probe::plan", &["probe::task", "facts", "chain", "api", "engine"]),
     ("facts", &["probe::outcome", "probe::task", "chain", "inventory", "api", "engine", "rule::Gap", "rule::Withheld"]),
-    ("finding", &["rule"]),
+    ("finding", &["rule", "probe::Vantage"]),
     (
         "rule",
         &[
@@ -61,7 +61,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "pki",
         ],
     ),
-    ("report", &["rule", "finding", "facts", "chain", "inventory", "api", "engine"]),
+    ("report", &["probe::outcome", "rule", "finding", "facts", "chain", "inventory", "api", "engine"]),
     ("planned", &["inventory", "api", "engine", "pki"]),
     ("forecast", &["planned", "report::row", "facts", "chain", "inventory", "api", "engine", "pki"]),
     ("budget", &["forecast", "planned", "rule::rate_limit", "chain", "inventory", "api"]),

@@ -95,6 +95,16 @@ impl Net {
         })
     }
 
+    /// A server that sends these bytes to whoever has sent anything.
+    pub fn raw(&mut self, address: &str, bytes: impl Into<Vec<u8>>) -> Calls {
+        let bytes = bytes.into();
+        self.serve(address, move |mut stream, heard| {
+            let _ = stream.read(&mut [0; 4096]);
+            heard.push(String::new());
+            let _ = stream.write_all(&bytes);
+        })
+    }
+
     /// A server that does as it likes with each connection.
     pub fn serve(&mut self, address: &str, speak: impl Fn(TcpStream, &Calls) + Send + Sync + 'static) -> Calls {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -116,6 +126,13 @@ impl Net {
     pub fn closed(&mut self, address: &str) {
         let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         self.map(address, at);
+    }
+
+    /// A file of this world.
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let file = self.folder.join(name);
+        fs::write(&file, text).unwrap();
+        file.display().to_string()
     }
 
     /// The file of `--probe-map`.

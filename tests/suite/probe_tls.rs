@@ -77,10 +77,10 @@ fn no_handshake_is_told_apart() {
         net
     };
     let mut alert = host();
-    alert.http("45.33.32.1:443", b"\x15\x03\x03\x00\x02\x02\x70".to_vec());
+    alert.raw("45.33.32.1:443", b"\x15\x03\x03\x00\x02\x02\x70".to_vec());
     assert_eq!(said(&alert), "fail tls-alert");
     let mut plain = host();
-    plain.http("45.33.32.1:443", "HTTP/1.1 400 Bad Request\r\n\r\n");
+    plain.raw("45.33.32.1:443", "HTTP/1.1 400 Bad Request\r\n\r\n");
     assert_eq!(said(&plain), "fail http-on-443");
     let mut closed = host();
     closed.closed("45.33.32.1:443");

@@ -54,6 +54,7 @@ impl Scripted {
         let began = Instant::now();
         let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_kubectl-cert"))
             .args(args)
+            .args(super::without_network(args))
             .args(now)
             .env_clear()
             .env("HOME", &self.home.path)

@@ -10,6 +10,7 @@ use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
+use crate::rule::live::and_http01_probes;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static NOT_FOUND: Rule = Rule {
@@ -23,7 +24,7 @@ pub static NOT_FOUND: Rule = Rule {
     summary: "the challenge path answers 404: nothing routes it to the solver",
     doc: include_str!("../../../docs/rules/http01-404.md"),
     needs: &[Kind::Challenge, Kind::Ingress, Kind::HttpRoute, Kind::Event],
-    explains: &[],
+    explains: and_http01_probes![],
     judge: not_found,
 };
 
@@ -117,7 +118,7 @@ pub static REFUSED: Rule = Rule {
     summary: "the challenge path is guarded: it answers 403, 401 or a like refusal",
     doc: include_str!("../../../docs/rules/http01-403-or-401.md"),
     needs: &[Kind::Challenge, Kind::Ingress, Kind::Event],
-    explains: &[],
+    explains: and_http01_probes![],
     judge: refused,
 };
 
@@ -174,7 +175,7 @@ pub static UNAVAILABLE: Rule = Rule {
     summary: "the challenge path is routed, but the controller cannot reach the solver: 502, 503 or 504",
     doc: include_str!("../../../docs/rules/http01-503-or-502.md"),
     needs: &[Kind::Challenge, Kind::Pod, Kind::Service, Kind::Event],
-    explains: &[],
+    explains: and_http01_probes![],
     judge: unavailable,
 };
 
@@ -240,7 +241,7 @@ pub static WRONG_BODY: Rule = Rule {
     summary: "the challenge path answers with something other than the key authorization",
     doc: include_str!("../../../docs/rules/http01-wrong-body.md"),
     needs: &[Kind::Challenge, Kind::Ingress, Kind::Event],
-    explains: &[],
+    explains: and_http01_probes![],
     judge: wrong_body,
 };
 

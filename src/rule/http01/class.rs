@@ -11,6 +11,7 @@ use crate::api::{AcmeState, Challenge, ChallengeType, Object, annotation};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
+use crate::rule::live::and_http01_probes;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static WRONG_CLASS: Rule = Rule {
@@ -24,7 +25,7 @@ pub static WRONG_CLASS: Rule = Rule {
     summary: "the solver's Ingress has a class that the controller of the name does not serve",
     doc: include_str!("../../../docs/rules/http01-wrong-ingress-class.md"),
     needs: &[Kind::Challenge, Kind::Ingress, Kind::IngressClass],
-    explains: &["http01-404", "http01-403-or-401", "http01-503-or-502", "http01-wrong-body"],
+    explains: and_http01_probes!["http01-404", "http01-403-or-401", "http01-503-or-502", "http01-wrong-body"],
     judge: wrong_class,
 };
 
@@ -239,7 +240,7 @@ pub static CLASS_CONFLICT: Rule = Rule {
     summary: "two of class, ingressClassName and name are set for one solver",
     doc: include_str!("../../../docs/rules/http01-class-and-name-conflict.md"),
     needs: &[Kind::Order, Kind::Event],
-    explains: &["order-no-solver", "http01-present-failed"],
+    explains: and_http01_probes!["order-no-solver", "http01-present-failed"],
     judge: class_conflict,
 };
 

@@ -10,6 +10,7 @@ use crate::facts::{Facts, Release};
 use crate::finding::{Finding, Fix, Witness};
 use crate::inventory::speaks_of_proxy_protocol;
 use crate::objref::Kind;
+use crate::rule::live::and_http01_probes;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static CANNOT_REACH: Rule = Rule {
@@ -23,7 +24,7 @@ pub static CANNOT_REACH: Rule = Rule {
     summary: "cert-manager's own check gets no answer from the name, seen from its pod",
     doc: include_str!("../../../docs/rules/http01-self-check-cannot-reach.md"),
     needs: &[Kind::Challenge, Kind::Service, Kind::Ingress, Kind::Deployment],
-    explains: &[],
+    explains: and_http01_probes![],
     judge: cannot_reach,
 };
 
@@ -171,7 +172,7 @@ pub static CA_CANNOT_CONNECT: Rule = Rule {
     summary: "the CA gets no connection to the name on port 80, or no answer over it",
     doc: include_str!("../../../docs/rules/http01-ca-cannot-connect.md"),
     needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway, Kind::Event],
-    explains: &[],
+    explains: and_http01_probes![],
     judge: ca_cannot_connect,
 };
 
@@ -250,7 +251,7 @@ pub static REDIRECT: Rule = Rule {
     summary: "the challenge path redirects to a place where the challenge cannot be fetched",
     doc: include_str!("../../../docs/rules/http01-redirect-to-https.md"),
     needs: &[Kind::Challenge, Kind::Ingress, Kind::Event],
-    explains: &[],
+    explains: and_http01_probes![],
     judge: redirect,
 };
 

@@ -11,6 +11,7 @@ use crate::api::{AcmeState, Gateway, HttpRoute, Object, annotation};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::{Kind, ObjRef};
+use crate::rule::live::and_http01_probes;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 
 pub static GATEWAY_SOLVER: Rule = Rule {
@@ -24,7 +25,7 @@ pub static GATEWAY_SOLVER: Rule = Rule {
     summary: "the solver's HTTPRoute is not served by its Gateway on port 80",
     doc: include_str!("../../../docs/rules/http01-gateway-solver.md"),
     needs: &[Kind::Challenge, Kind::HttpRoute, Kind::Gateway, Kind::Event],
-    explains: &[
+    explains: and_http01_probes![
         "http01-404",
         "http01-503-or-502",
         "http01-self-check-cannot-reach",

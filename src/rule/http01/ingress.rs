@@ -9,6 +9,7 @@ use crate::api::{Object, annotation};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
+use crate::rule::live::and_http01_probes;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 pub static PATH_TYPE_REFUSED: Rule = Rule {
@@ -22,7 +23,7 @@ pub static PATH_TYPE_REFUSED: Rule = Rule {
     summary: "the ingress controller refuses the solver's Ingress for its path type",
     doc: include_str!("../../../docs/rules/http01-pathtype-exact-refused.md"),
     needs: &[Kind::Challenge],
-    explains: &["http01-present-failed"],
+    explains: and_http01_probes!["http01-present-failed"],
     judge: path_type_refused,
 };
 
@@ -76,7 +77,7 @@ pub static INGRESS_MISSING: Rule = Rule {
     summary: "the Ingress that the solver is to edit does not exist in the namespace",
     doc: include_str!("../../../docs/rules/http01-edit-in-place-ingress-missing.md"),
     needs: &[Kind::Challenge, Kind::Ingress],
-    explains: &["http01-present-failed"],
+    explains: and_http01_probes!["http01-present-failed"],
     judge: ingress_missing,
 };
 

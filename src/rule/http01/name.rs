@@ -11,6 +11,7 @@ use crate::api::{ChallengeType, Object};
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
+use crate::rule::live::and_http01_probes;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity, ca_refusal, progress};
 
 /// A new record takes minutes: the record's maker has to see the Ingress first, and resolvers remember absence.
@@ -27,7 +28,7 @@ pub static SECONDARY_VALIDATION: Rule = Rule {
     summary: "the CA's other vantage points get another answer than its first one",
     doc: include_str!("../../../docs/rules/http01-secondary-validation.md"),
     needs: &[Kind::Challenge, Kind::Event],
-    explains: &[],
+    explains: and_http01_probes![],
     judge: secondary_validation,
 };
 
@@ -76,7 +77,7 @@ pub static IPV6: Rule = Rule {
     summary: "the CA asks over IPv6, where the challenge is not served",
     doc: include_str!("../../../docs/rules/http01-ipv6.md"),
     needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway, Kind::Event],
-    explains: &[
+    explains: and_http01_probes![
         "http01-ca-cannot-connect",
         "http01-404",
         "http01-403-or-401",
@@ -143,7 +144,7 @@ pub static DNS: Rule = Rule {
     summary: "the name has no address record, or one that leads to another machine",
     doc: include_str!("../../../docs/rules/http01-dns-missing-or-wrong.md"),
     needs: &[Kind::Challenge, Kind::Ingress, Kind::Gateway, Kind::Event],
-    explains: &[
+    explains: and_http01_probes![
         "http01-self-check-cannot-reach",
         "http01-ca-cannot-connect",
         "http01-404",

@@ -7,6 +7,7 @@ use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, quoted};
 use crate::objref::Kind;
+use crate::rule::live::and_http01_probes;
 use crate::rule::refusal::Refusal;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
@@ -24,7 +25,7 @@ pub static PRESENT_FAILED: Rule = Rule {
     summary: "the solver's Pod, Service, Ingress or HTTPRoute cannot be made",
     doc: include_str!("../../../docs/rules/http01-present-failed.md"),
     needs: &[Kind::Challenge, Kind::Event],
-    explains: &[],
+    explains: and_http01_probes![],
     judge: present_failed,
 };
 

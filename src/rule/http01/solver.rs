@@ -10,6 +10,7 @@ use crate::api::Object;
 use crate::facts::Facts;
 use crate::finding::{Finding, Fix, Witness};
 use crate::objref::Kind;
+use crate::rule::live::and_http01_probes;
 use crate::rule::{Family, Judgement, Nature, Outlook, Rule, Severity};
 
 /// How long a container may wait with a reason, and a Pod without one.
@@ -27,7 +28,7 @@ pub static POD_NOT_RUNNING: Rule = Rule {
     summary: "the solver's Pod does not run, so nobody can serve the key authorization",
     doc: include_str!("../../../docs/rules/http01-solver-pod-not-running.md"),
     needs: &[Kind::Challenge, Kind::Pod],
-    explains: &["http01-503-or-502", "http01-404", "http01-present-failed"],
+    explains: and_http01_probes!["http01-503-or-502", "http01-404", "http01-present-failed"],
     judge: pod_not_running,
 };
 
