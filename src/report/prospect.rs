@@ -306,6 +306,8 @@ mod tests {
             .iter()
             .filter(|rule| rule.nature == Nature::Cause && stops(rule.severity))
             .filter(|rule| matches!(rule.outlook, Outlook::Unhindered | Outlook::NotBefore(_)))
+            // What clients are served stops no issuance.
+            .filter(|rule| !rule.id.starts_with("tls-probe-"))
             .map(|rule| rule.id)
             .collect();
         assert_eq!(wrong, Vec::<&str>::new());
