@@ -54,7 +54,11 @@ impl From<DialFault> for NoReply {
     fn from(fault: DialFault) -> Self {
         match fault {
             DialFault::Refused(refusal) => Self::NotDialled(refusal),
-            fault => Self::Silence(silence_of(fault)),
+            fault @ (DialFault::NobodyListens
+            | DialFault::TimedOut
+            | DialFault::NoRoute
+            | DialFault::Reset
+            | DialFault::Other(_)) => Self::Silence(silence_of(fault)),
         }
     }
 }

@@ -83,17 +83,17 @@ pub struct Met<K> {
 fn decide<K: Rung>(host: &str, met: Vec<Met<K>>, network: Network) -> Reading<K> {
     let dialled = || met.iter().filter(|met| !met.kind.is_undialled());
     let good = dialled().find(|met| met.kind.is_good());
-    let works = |met: &Met<K>| if met.address.is_ipv4() { network.v4 } else { network.v6 };
-    let proven = |met: &&Met<K>| !met.kind.is_good() && (!met.kind.is_silence() || works(met));
-    let worst = dialled().filter(proven).min_by_key(|met| met.kind);
+    let is_reached = |met: &Met<K>| if met.address.is_ipv4() { network.v4 } else { network.v6 };
+    let proven = |met: &&Met<K>| !met.kind.is_good() && (!met.kind.is_silence() || is_reached(met));
+    let bad = dialled().filter(proven).min_by_key(|met| met.kind);
     let open = dialled().find(|met| !met.kind.is_good());
-    let (verdict, kind, words) = match (worst, good, open) {
-        (Some(worst), Some(good), _) => {
-            let (bad, well) = (worst.address, good.address);
-            let words = format!("the addresses of {host} differ: {bad} {}, and {well} {}", worst.words, good.words);
+    let (verdict, kind, words) = match (bad, good, open) {
+        (Some(bad), Some(good), _) => {
+            let (one, other) = (bad.address, good.address);
+            let words = format!("the addresses of {host} differ: {one} {}, and {other} {}", bad.words, good.words);
             (Verdict::Fail, K::DIFFER, words)
         }
-        (Some(worst), None, _) => (Verdict::Fail, worst.kind, format!("{host} at {} {}", worst.address, worst.words)),
+        (Some(bad), None, _) => (Verdict::Fail, bad.kind, format!("{host} at {} {}", bad.address, bad.words)),
         (None, Some(good), Some(open)) => {
             let (address, words) = (open.address, &open.words);
             let words = format!("{host} {}; from here nothing can be said of {address}, which {words}", good.words);

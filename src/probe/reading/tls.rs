@@ -151,15 +151,14 @@ fn judge(host: &str, served: &Served, now: Timestamp) -> (Kind, String) {
 }
 
 fn chain(served: &Served, leaf: &Certificate) -> (Kind, String) {
-    let works = || (Kind::Works, format!("serves a certificate for it, good until {}", leaf.not_after));
+    let good = || (Kind::Works, format!("serves a certificate for it, good until {}", leaf.not_after));
     let broken = served.chain.windows(2).any(|pair| !pair[0].names_issuer(&pair[1]));
     match &served.trust {
-        Trust::NotChecked => works(),
         Trust::Trusted if broken => {
             let words = "serves its certificates in an order where one is not issued by the next".into();
             (Kind::ChainOrder, words)
         }
-        Trust::Trusted => works(),
+        Trust::Trusted | Trust::NotChecked => good(),
         // A public CA says where its certificate is to be had; whoever has it need not look.
         Trust::Untrusted(_) if served.sent == 1 && !leaf.is_self_signed() && !leaf.issuing_urls.is_empty() => {
             (Kind::ChainIncomplete, format!("serves the leaf alone, without {} that issued it", leaf.issuer))
