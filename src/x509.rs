@@ -18,7 +18,7 @@ pub use constraint::{Forbidden, NameConstraints};
 pub use dn::{Attribute, SyntaxError, parse as parse_dn};
 pub use key::{KeyError, KeyType, PublicKey};
 pub use link::LinkFault;
-pub use name::{AltNames, DnError, Name, OtherName, covers};
+pub use name::{AltNames, DnError, Name, OtherName};
 pub use request::{Extension, Request, RequestError};
 
 #[cfg(test)]

@@ -25,16 +25,6 @@ const ATTRIBUTES: [(&str, &str); 11] = [
     ("UID", "0.9.2342.19200300.100.1.1"),
 ];
 
-/// Whether a name of a certificate is good for a host (RFC 6125 §6.4.3): a wildcard stands for one label.
-pub fn covers(name: &str, host: &str) -> bool {
-    if name.eq_ignore_ascii_case(host) {
-        return true;
-    }
-    let parent = name.strip_prefix("*.");
-    let rest = host.split_once('.').map(|(_, rest)| rest);
-    parent.zip(rest).is_some_and(|(parent, rest)| parent.eq_ignore_ascii_case(rest))
-}
-
 /// A distinguished name: its DER, and its attributes in the order of the DER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {

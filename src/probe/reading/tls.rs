@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::{Detail, Met, Network, Rung, Summary, decide, http01};
+use crate::host::covers;
 use crate::probe::Vantage;
 use crate::probe::outcome::tls::{Served, Tls, TlsEnd, TlsVisit, Trust};
 use crate::probe::task;
-use crate::x509::{Certificate, covers};
+use crate::x509::Certificate;
 
 /// What was met. The order is that of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -14,7 +14,7 @@ use crate::facts::{Facts, gap};
 use crate::finding::{Finding, Fix, Witness};
 use crate::host::covers;
 use crate::objref::Kind;
-use crate::x509::{Name, covers};
+use crate::x509::Name;
 
 pub static COMMON_NAME_NOT_IN_DNS_NAMES: Rule = Rule {
     id: "common-name-not-in-dns-names",
