@@ -42,8 +42,8 @@ fn the_key_authorization_is_a_pass_and_asked_for_as_a_ca_asks() {
     assert_eq!(
         lines,
         [
-            "accept: */*",
             "accept-encoding: identity",
+            "accept: */*",
             "connection: close",
             "host: www.example.com",
             &format!("user-agent: kubectl-cert/{version}"),
