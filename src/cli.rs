@@ -165,9 +165,6 @@ pub struct DiagnoseArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    #[command(flatten)]
-    pub network: NetworkArgs,
-
     /// Exit with 1 from this severity on
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t)]
     pub fail_on: FailOn,
@@ -175,6 +172,9 @@ pub struct DiagnoseArgs {
     /// Output form
     #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
     pub output: DiagnoseOutput,
+
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
