@@ -14,6 +14,7 @@ pub mod companion;
 mod condition;
 pub mod controller;
 pub mod cron;
+mod decoded;
 pub mod event;
 pub mod field;
 pub mod flags;
@@ -145,7 +146,7 @@ impl Engine {
         };
         let looked = look(&mut turn);
         let Turn { told, is_open, mut outside, refusals, .. } = turn;
-        for event in self.calls.untold(&item, told) {
+        for event in self.calls.untold(&item, told, is_open) {
             self.events.tell(event);
         }
         if is_open {
@@ -187,7 +188,7 @@ impl Engine {
     pub fn answer(&mut self, id: QuestionId, answer: Answer, now: Timestamp) {
         self.cluster.set_now(now);
         if let Some(item) = self.calls.answer(id, answer) {
-            self.queue.add(item);
+            self.queue.add(&item);
         }
     }
 
@@ -215,9 +216,7 @@ impl Engine {
     fn wake(&mut self) -> Vec<Change> {
         let changes = self.cluster.take_changes();
         for change in &changes {
-            for item in woken(&self.cluster, change) {
-                self.queue.add(item);
-            }
+            woken(&self.cluster, change, &mut |controllers, object| self.queue.add_all(controllers, object));
             // The scheduler of Challenges goes by the clock.
             let scheduler = scheduler::item();
             if change.object.kind == Kind::Challenge && !self.queue.is_scheduled(&scheduler) {

@@ -3,6 +3,7 @@
 //! What is inside can be used through [`Redacted::expose`], and never shows in a log line, a debug dump or an error.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
@@ -24,6 +25,12 @@ impl<T> Redacted<T> {
 impl<T> From<T> for Redacted<T> {
     fn from(secret: T) -> Self {
         Self(secret)
+    }
+}
+
+impl From<Vec<u8>> for Redacted<Arc<[u8]>> {
+    fn from(secret: Vec<u8>) -> Self {
+        Self(secret.into())
     }
 }
 

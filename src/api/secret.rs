@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,15 +28,15 @@ pub struct Secret {
 /// One value of a Secret.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SecretValue {
-    /// The decoded bytes.
-    Bytes(Redacted<Vec<u8>>),
+    /// The decoded bytes. Clones share them.
+    Bytes(Redacted<Arc<[u8]>>),
     /// The words that a tool which saves clusters put in place of the value.
     Elided(String),
 }
 
 impl Secret {
     /// The bytes of a key; `None` if it is absent or was taken out.
-    pub fn bytes(&self, key: &str) -> Option<&Redacted<Vec<u8>>> {
+    pub fn bytes(&self, key: &str) -> Option<&Redacted<Arc<[u8]>>> {
         match self.data.get(key)? {
             SecretValue::Bytes(bytes) => Some(bytes),
             SecretValue::Elided(_) => None,
@@ -53,7 +54,7 @@ impl SecretValue {
     fn from_data(key: &str, text: String) -> Self {
         match STANDARD.decode(text.as_bytes()) {
             Ok(bytes) if PEM_KEYS.contains(&key) && is_placeholder(&bytes) => Self::Elided(text),
-            Ok(bytes) => Self::Bytes(Redacted::new(bytes)),
+            Ok(bytes) => Self::Bytes(Redacted::new(bytes.into())),
             Err(_) => Self::Elided(text),
         }
     }
@@ -122,7 +123,7 @@ impl<'de> Deserialize<'de> for Secret {
             })
             .collect();
         for (key, value) in raw.string_data.into_iter().map(text) {
-            data.insert(key, SecretValue::Bytes(Redacted::new(value.into_bytes())));
+            data.insert(key, SecretValue::Bytes(Redacted::new(value.into_bytes().into())));
         }
         Ok(Self { metadata: raw.metadata, type_: raw.type_, immutable: raw.immutable, data })
     }
@@ -154,11 +155,11 @@ mod tests {
             "metadata: {name: web}\ntype: kubernetes.io/tls\ndata:\n  plain: aGVsbG8=\n  tls.key: 1704 bytes long\n  \
              ca.crt: '***HIDDEN***'\n  empty: null\nstringData: {extra: plain}\n",
         );
-        assert_eq!(secret.bytes("plain").unwrap().expose(), b"hello");
+        assert_eq!(secret.bytes("plain").unwrap().expose()[..], *b"hello");
         assert!(secret.is_elided("tls.key") && secret.is_elided("ca.crt"));
         assert!(secret.bytes("tls.key").is_none());
-        assert_eq!(secret.bytes("empty").unwrap().expose(), b"");
-        assert_eq!(secret.bytes("extra").unwrap().expose(), b"plain");
+        assert_eq!(secret.bytes("empty").unwrap().expose()[..], *b"");
+        assert_eq!(secret.bytes("extra").unwrap().expose()[..], *b"plain");
     }
 
     #[test]
@@ -174,7 +175,7 @@ mod tests {
         }
         let long = "x".repeat(64);
         for value in ["", "\n", "\0\u{1}", "-----BEGIN CERTIFICATE-----", &long] {
-            assert_eq!(read("tls.crt", value.as_bytes()).bytes("tls.crt").unwrap().expose(), value.as_bytes());
+            assert_eq!(read("tls.crt", value.as_bytes()).bytes("tls.crt").unwrap().expose()[..], *value.as_bytes());
         }
         assert!(!read("tls.key", &[0xff, 0xfe]).is_elided("tls.key"));
     }

@@ -3,12 +3,13 @@
 //! Knows no kind of object.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::duration;
 use crate::redact::Redacted;
@@ -115,15 +116,26 @@ impl Omit for i64 {
     }
 }
 
-/// A `[]byte` field: base64 text, kept as it came. Tools that save clusters put other words in its place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(transparent)]
-pub struct Base64Text(pub String);
+/// A `[]byte` field: base64 text, kept as it came. Tools that save clusters put other words in its place. Clones share it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Base64Text(pub Arc<str>);
+
+impl<'de> Deserialize<'de> for Base64Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
+
+impl Serialize for Base64Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
 
 impl Base64Text {
     /// The encoding of `bytes`.
     pub fn encode(bytes: &[u8]) -> Self {
-        Self(STANDARD.encode(bytes))
+        Self(STANDARD.encode(bytes).into())
     }
 
     /// The bytes, unless the text is no base64.

@@ -90,7 +90,11 @@ impl<Q: Clone + PartialEq, A: Clone> Calls<Q, A> {
     }
 
     /// Which of a look's Events are new: one that stops at a question is played again, and tells the same again.
-    pub fn untold(&mut self, item: &Item, told: Vec<Told>) -> Vec<Told> {
+    pub fn untold(&mut self, item: &Item, told: Vec<Told>, is_open: bool) -> Vec<Told> {
+        // Most looks ask nothing.
+        if !is_open && !self.looking.contains_key(item) {
+            return told;
+        }
         let looking = self.looking.entry(item.clone()).or_default();
         let mut known: Vec<usize> = (0..looking.told.len()).collect();
         let mut new = Vec::new();

@@ -19,17 +19,38 @@ pub(super) use request_manager::request_manager;
 pub(super) use revision_manager::revision_manager;
 pub(super) use trigger::trigger;
 
+use super::cluster::Cluster;
 use super::condition;
+use super::decoded::CsrFault;
 use super::turn::Turn;
 use crate::api::{
-    Certificate, CertificateConditionType, CertificateReason, CertificateRequest, Condition, ConditionStatus, Object,
-    RequestReason,
+    Certificate, CertificateConditionType, CertificateReason, CertificateRequest, CertificateSpec, Condition,
+    ConditionStatus, Object, RequestReason,
 };
+use crate::pki::matches::{Incomparable, Violation, csr_matches_spec};
 
 /// The Certificate that is looked at, unless it is gone or going.
 fn certificate(turn: &Turn) -> Option<Certificate> {
+    certificate_if(turn, |_| true)
+}
+
+/// The same, if there is anything to do about it: most looks find that there is not, and copy nothing.
+fn certificate_if(turn: &Turn, wanted: impl Fn(&Certificate) -> bool) -> Option<Certificate> {
     let certificate = turn.cluster.find::<Certificate>(turn.object())?;
-    certificate.deleting_since().is_none().then(|| certificate.clone())
+    (certificate.deleting_since().is_none() && wanted(certificate)).then(|| certificate.clone())
+}
+
+/// `RequestMatchesSpec` of a request in the cluster.
+fn matches(
+    cluster: &Cluster,
+    request: &CertificateRequest,
+    spec: &CertificateSpec,
+) -> Result<Vec<Violation>, Incomparable> {
+    let csr = cluster.decoded.request(&request.spec.request).map_err(|fault| match fault {
+        CsrFault::NoBase64 => Incomparable::NoBase64,
+        CsrFault::Request(error) => Incomparable::Request(error),
+    })?;
+    csr_matches_spec(&csr.request, request, spec)
 }
 
 fn is_issuing(certificate: &Certificate) -> bool {

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 
+use super::decoded::Decoded;
 use super::random::Random;
 use crate::api::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, Gateway, HttpRoute, Issuer, ListenerSet, Object, Order,
@@ -24,8 +25,9 @@ type Key = (String, String);
 /// Objects of one kind, by namespace and name.
 #[derive(Clone, Debug)]
 pub struct Shelf<T> {
-    items: BTreeMap<Key, T>,
-    by_owner: HashMap<String, BTreeSet<Key>>,
+    /// By namespace, empty for cluster-scoped kinds, and name. Boxed: the nodes of a map are seldom full, and move.
+    items: BTreeMap<String, BTreeMap<String, Box<T>>>,
+    by_owner: HashMap<String, Vec<Key>>,
 }
 
 impl<T> Default for Shelf<T> {
@@ -37,19 +39,27 @@ impl<T> Default for Shelf<T> {
 impl<T: Object> Shelf<T> {
     /// One object by namespace and name.
     pub fn get(&self, namespace: Option<&str>, name: &str) -> Option<&T> {
-        self.items.get(&key(namespace, name))
+        self.items.get(namespace.unwrap_or_default())?.get(name).map(|item| &**item)
+    }
+
+    fn get_mut(&mut self, object: &ObjRef) -> Option<&mut T> {
+        let items = self.items.get_mut(object.namespace.as_deref().unwrap_or_default())?;
+        items.get_mut(&object.name).map(|item| &mut **item)
     }
 
     /// Every object, sorted by namespace and name.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.items.values()
+        self.items.values().flat_map(BTreeMap::values).map(|item| &**item)
+    }
+
+    /// Every object, in that order.
+    pub fn into_all(self) -> Vec<T> {
+        self.items.into_values().flat_map(BTreeMap::into_values).map(|item| *item).collect()
     }
 
     /// The objects of one namespace, sorted by name.
     pub fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &T> {
-        let from = (namespace.to_owned(), String::new());
-        let wanted = namespace.to_owned();
-        self.items.range(from..).take_while(move |((theirs, _), _)| *theirs == wanted).map(|(_, item)| item)
+        self.items.get(namespace).into_iter().flat_map(BTreeMap::values).map(|item| &**item)
     }
 
     /// The objects whose controlling owner has this UID, sorted by namespace and name.
@@ -59,34 +69,41 @@ impl<T: Object> Shelf<T> {
     }
 
     fn dependents<'s>(&'s self, uid: &str) -> impl Iterator<Item = &'s T> + use<'s, T> {
-        self.by_owner.get(uid).into_iter().flatten().filter_map(|key| self.items.get(key))
+        let owned = self.by_owner.get(uid).into_iter().flatten();
+        owned.filter_map(|(namespace, name)| self.get(Some(namespace), name))
     }
 
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.items.values().map(BTreeMap::len).sum()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.items.values().all(BTreeMap::is_empty)
     }
 
     fn put(&mut self, item: T) {
         let key = key(item.namespace(), item.name());
         for owner in item.meta().owner_references.iter().flatten() {
-            self.by_owner.entry(owner.uid.clone()).or_default().insert(key.clone());
+            let owned = self.by_owner.entry(owner.uid.clone()).or_default();
+            if let Err(at) = owned.binary_search(&key) {
+                owned.insert(at, key.clone());
+            }
         }
-        self.items.insert(key, item);
+        let (namespace, name) = key;
+        self.items.entry(namespace).or_default().insert(name, Box::new(item));
     }
 
     fn take(&mut self, namespace: Option<&str>, name: &str) -> Option<T> {
         let key = key(namespace, name);
-        let item = self.items.remove(&key)?;
+        let item = self.items.get_mut(&key.0)?.remove(name)?;
         for owner in item.meta().owner_references.iter().flatten() {
-            if let Some(owned) = self.by_owner.get_mut(&owner.uid) {
-                owned.remove(&key);
+            let Some(owned) = self.by_owner.get_mut(&owner.uid) else { continue };
+            owned.retain(|one| *one != key);
+            if owned.is_empty() {
+                self.by_owner.remove(&owner.uid);
             }
         }
-        Some(item)
+        Some(*item)
     }
 }
 
@@ -150,6 +167,8 @@ pub struct Cluster {
     certificates_by_secret: HashMap<Key, BTreeSet<String>>,
     requests_by_key: HashMap<Key, BTreeSet<String>>,
     applied: HashMap<ObjRef, Applied>,
+    /// What the texts in the objects say.
+    pub(super) decoded: Decoded,
     random: Random,
     changes: Vec<Change>,
 }
@@ -251,6 +270,7 @@ impl Cluster {
             certificates_by_secret: HashMap::new(),
             requests_by_key: HashMap::new(),
             applied: HashMap::new(),
+            decoded: Decoded::default(),
             random,
             changes: Vec::new(),
         }
@@ -325,8 +345,7 @@ impl Cluster {
     /// Changes an object in place. `change` says whether it did; if not, nobody is told. One that waited for its
     /// last finalizer goes with it.
     pub fn modify<T: Kept>(&mut self, object: &ObjRef, change: impl FnOnce(&mut T) -> bool) {
-        let at = key(object.namespace.as_deref(), &object.name);
-        let Some(item) = T::shelf_mut(self).items.get_mut(&at) else { return };
+        let Some(item) = T::shelf_mut(self).get_mut(object) else { return };
         if !change(item) {
             return;
         }
@@ -376,9 +395,8 @@ impl Cluster {
     }
 
     fn delete_one<T: Kept>(&mut self, object: &ObjRef) {
-        let at = key(object.namespace.as_deref(), &object.name);
         let stamp = self.stamp();
-        let Some(item) = T::shelf_mut(self).items.get_mut(&at) else { return };
+        let Some(item) = T::shelf_mut(self).get_mut(object) else { return };
         if item.finalizers().is_empty() {
             self.remove::<T>(object);
         } else if item.deleting_since().is_none() {

@@ -121,12 +121,8 @@ const SHIMS: [(Kind, Controller); 3] = [
 ];
 
 /// Whom a change wakes, and at which object: what the controllers' informers are set up to do.
-pub(super) fn woken(cluster: &Cluster, change: &Change) -> Vec<(Controller, ObjRef)> {
+pub(super) fn woken(cluster: &Cluster, change: &Change, wake: &mut impl FnMut(&[Controller], &ObjRef)) {
     let object = &change.object;
-    let mut woken = Vec::new();
-    let mut wake = |controllers: &[Controller], object: &ObjRef| {
-        woken.extend(controllers.iter().map(|controller| (*controller, object.clone())));
-    };
     match object.kind {
         Kind::Certificate => {
             wake(
@@ -175,7 +171,7 @@ pub(super) fn woken(cluster: &Cluster, change: &Change) -> Vec<(Controller, ObjR
                 wake(&[Controller::Orders], &order);
             }
         }
-        Kind::Secret => secret(cluster, change, &mut wake),
+        Kind::Secret => secret(cluster, change, wake),
         Kind::Issuer | Kind::ClusterIssuer => {
             let own = if object.kind == Kind::Issuer { Controller::Issuers } else { Controller::ClusterIssuers };
             wake(&[own], object);
@@ -210,7 +206,6 @@ pub(super) fn woken(cluster: &Cluster, change: &Change) -> Vec<(Controller, ObjR
         | Kind::EndpointSlice
         | Kind::Host => {}
     }
-    woken
 }
 
 fn refers(request: &CertificateRequest, issuer: &ObjRef) -> bool {

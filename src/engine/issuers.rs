@@ -159,7 +159,7 @@ fn ca_checked(turn: &Turn, namespace: &str, name: &str) -> Checked {
 /// something is signed.
 fn signing(secret: &Secret) -> Result<Certificate, String> {
     let filled = |key: &str| {
-        secret.bytes(key).map(|bytes| bytes.expose().as_slice()).ok_or_else(|| {
+        secret.bytes(key).map(|bytes| &**bytes.expose()).ok_or_else(|| {
             format!("no data for {key:?} in secret '{}/{}'", secret.namespace().unwrap_or_default(), secret.name())
         })
     };

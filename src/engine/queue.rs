@@ -2,7 +2,8 @@
 //!
 //! Deterministic: what is due is worked off in the order in which it became due. Knows nothing of the objects.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -26,20 +27,54 @@ enum Why {
 /// The queues of all controllers.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
-    ready: VecDeque<Item>,
-    is_ready: HashSet<Item>,
+    /// Objects by their number, which stands for them in what is due.
+    ready: VecDeque<(Controller, usize)>,
+    objects: Vec<Object>,
+    numbers: HashMap<Rc<ObjRef>, usize>,
     later: BTreeMap<(Timestamp, u64), (Item, Why)>,
     scheduled: HashMap<Item, (Timestamp, u64)>,
     failures: HashMap<Item, u32>,
     counter: u64,
 }
 
+/// An object that was due once.
+#[derive(Clone, Debug)]
+struct Object {
+    name: Rc<ObjRef>,
+    /// A bit for each controller that it is due for.
+    due: u32,
+}
+
+const fn bit(controller: Controller) -> u32 {
+    1 << controller as u32
+}
+
 impl Queue {
     /// Adds an item unless it waits already.
-    pub fn add(&mut self, item: Item) {
-        if self.is_ready.insert(item.clone()) {
-            self.ready.push_back(item);
+    pub fn add(&mut self, item: &Item) {
+        self.add_all(&[item.0], &item.1);
+    }
+
+    /// The same for several controllers of one object.
+    pub fn add_all(&mut self, controllers: &[Controller], object: &ObjRef) {
+        let number = self.number(object);
+        let due = &mut self.objects[number].due;
+        for controller in controllers {
+            if *due & bit(*controller) == 0 {
+                *due |= bit(*controller);
+                self.ready.push_back((*controller, number));
+            }
         }
+    }
+
+    fn number(&mut self, object: &ObjRef) -> usize {
+        if let Some(number) = self.numbers.get(object) {
+            return *number;
+        }
+        let (name, number) = (Rc::new(object.clone()), self.objects.len());
+        self.numbers.insert(Rc::clone(&name), number);
+        self.objects.push(Object { name, due: 0 });
+        number
     }
 
     /// Adds an item at a time, in place of the time asked for before (`pkg/scheduler`).
@@ -76,7 +111,9 @@ impl Queue {
 
     /// Forgets the failures of an item that went well.
     pub fn forget(&mut self, item: &Item) {
-        self.failures.remove(item);
+        if !self.failures.is_empty() {
+            self.failures.remove(item);
+        }
     }
 
     /// The next item that is due at `now`.
@@ -86,11 +123,12 @@ impl Queue {
             if why == Why::Scheduled && self.scheduled.get(&item) == Some(&at) {
                 self.scheduled.remove(&item);
             }
-            self.add(item);
+            self.add(&item);
         }
-        let item = self.ready.pop_front()?;
-        self.is_ready.remove(&item);
-        Some(item)
+        let (controller, number) = self.ready.pop_front()?;
+        let object = &mut self.objects[number];
+        object.due &= !bit(controller);
+        Some((controller, ObjRef::clone(&object.name)))
     }
 
     /// When the next item is due; `None` if nothing waits for a time.
@@ -121,7 +159,7 @@ mod tests {
     fn an_item_waits_once_and_in_order() {
         let mut queue = Queue::default();
         for name in ["b", "a", "b"] {
-            queue.add(item(name));
+            queue.add(&item(name));
         }
         assert_eq!(queue.pop(at(0)), Some(item("b")));
         assert_eq!(queue.pop(at(0)), Some(item("a")));

@@ -186,7 +186,7 @@ impl<'c> Secrets<'c> {
 }
 
 fn bytes<'s>(secret: &'s Secret, key: &str) -> Option<&'s [u8]> {
-    secret.bytes(key).map(|bytes| bytes.expose().as_slice())
+    secret.bytes(key).map(|bytes| &**bytes.expose())
 }
 
 fn or<'t>(text: &'t str, default: &'t str) -> &'t str {

@@ -161,7 +161,7 @@ fn bundle(secrets: Secrets, tpp: &VenafiTpp) -> Result<Vec<u8>, String> {
     let (namespace, name) = (secrets.namespace, &from.name);
     let secret = secrets.get(name).map_err(|why| format!("could not access secret '{namespace}/{name}': {why}"))?;
     let key = if from.key.is_empty() { "ca.crt" } else { &from.key };
-    let bytes = secret.bytes(key).map(|bytes| bytes.expose().clone());
+    let bytes = secret.bytes(key).map(|bytes| bytes.expose().to_vec());
     bytes.ok_or_else(|| format!("no data for {key:?} in secret '{namespace}/{name}'"))
 }
 

@@ -158,7 +158,7 @@ fn above_leaf(facts: &Facts, authority: Option<&Authority>) -> Option<(Timestamp
     let bundle = facts.stored().ok().or_else(|| facts.answered())?;
     let mut pool: Vec<Certificate> = bundle.rest().to_vec();
     if let Ok(secret) = facts.secret() {
-        pool.extend(decoded(secret.bytes("ca.crt").map(|pem| pem.expose().as_slice())));
+        pool.extend(decoded(secret.bytes("ca.crt").map(|pem| &**pem.expose())));
     }
     if let Some(node) = facts.chain.current() {
         pool.extend(decoded(node.request.status.ca.decode().as_deref()));
@@ -175,7 +175,7 @@ fn above_leaf(facts: &Facts, authority: Option<&Authority>) -> Option<(Timestamp
 fn pool(facts: &Facts, secret: &ObjRef) -> Vec<Certificate> {
     let stored = facts.inventory.get::<crate::api::Secret>(secret.namespace.as_deref(), &secret.name);
     let Some(secret) = stored.seen() else { return Vec::new() };
-    let bytes = |key: &str| secret.bytes(key).map(|pem| pem.expose().as_slice());
+    let bytes = |key: &str| secret.bytes(key).map(|pem| &**pem.expose());
     decoded(bytes("tls.crt")).into_iter().chain(decoded(bytes("ca.crt"))).collect()
 }
 

@@ -259,7 +259,7 @@ fn a_secret_without_a_type_is_opaque_and_its_texts_are_data() {
     let let_in =
         applied("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {k: v}\n", UnknownFields::Refuse);
     let [secret] = let_in.objects.secrets.as_slice() else { panic!("{:?}", let_in.notes) };
-    assert_eq!((secret.type_.as_str(), secret.bytes("k").unwrap().expose().as_slice()), ("Opaque", b"v".as_slice()));
+    assert_eq!((secret.type_.as_str(), &**secret.bytes("k").unwrap().expose()), ("Opaque", b"v".as_slice()));
 }
 
 #[test]

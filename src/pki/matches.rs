@@ -49,6 +49,15 @@ pub fn request_matches_spec(
 ) -> Result<Vec<Violation>, Incomparable> {
     let pem = request.csr_pem().ok_or(Incomparable::NoBase64)?;
     let csr = Request::from_pem(&pem).map_err(Incomparable::Request)?;
+    csr_matches_spec(&csr, request, spec)
+}
+
+/// The same for a request that is decoded already.
+pub fn csr_matches_spec(
+    csr: &Request,
+    request: &CertificateRequest,
+    spec: &CertificateSpec,
+) -> Result<Vec<Violation>, Incomparable> {
     let mut violations = Vec::new();
     let mut check = |same: bool, field: Violation| {
         if !same {
@@ -60,7 +69,7 @@ pub fn request_matches_spec(
     check(same(&csr.alt_names.emails, &spec.email_addresses), "spec.emailAddresses");
     check(same(&csr.alt_names.dns, &spec.dns_names), "spec.dnsNames");
     if !spec.other_names.is_empty() {
-        check(same_other_names(&csr, spec)?, "spec.otherNames");
+        check(same_other_names(csr, spec)?, "spec.otherNames");
     }
     if spec.literal_subject.is_empty() {
         subject_violations(&csr.subject, spec, &mut check);

@@ -2,6 +2,7 @@
 //! (cert-manager's `internal/controller/certificates/secrets.go` and `pkg/controller/certificates/issuing/internal`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -9,27 +10,30 @@ use super::uri;
 use crate::api::certificate::{CertificateSpec, Keystore, OutputFormatType};
 use crate::api::{IssuerRef, annotation};
 use crate::redact::Redacted;
-use crate::x509::{Bundle, Certificate, CertificateError, pem};
+use crate::x509::{Certificate, pem};
 
 /// What an issuance has brought.
 #[derive(Debug)]
 pub struct SecretData<'d> {
     /// PEM, in the encoding of the spec.
-    pub private_key: &'d Redacted<String>,
+    pub private_key: &'d Redacted<Arc<[u8]>>,
     /// The PEM chain, leaf first.
-    pub certificate: &'d str,
+    pub certificate: &'d Arc<[u8]>,
     /// PEM; empty if the issuer knows none.
-    pub ca: &'d str,
+    pub ca: &'d Arc<[u8]>,
     /// The Certificate's name.
     pub certificate_name: &'d str,
     /// The reference of the CertificateRequest; a temporary certificate has none.
     pub issuer: Option<&'d IssuerRef>,
 }
 
+/// Values by their keys.
+pub type Values = BTreeMap<&'static str, Redacted<Arc<[u8]>>>;
+
 /// All that is applied to the Secret, except its type, which stays what it is or becomes `kubernetes.io/tls`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretContents {
-    pub data: BTreeMap<&'static str, Redacted<Vec<u8>>>,
+    pub data: Values,
     pub annotations: BTreeMap<String, String>,
     pub labels: BTreeMap<String, String>,
     /// Keys that cert-manager would write too.
@@ -60,19 +64,17 @@ impl KeystoreKey {
 /// Why nothing is written, in cert-manager's words.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SecretFault {
-    #[error(transparent)]
-    Certificate(#[from] CertificateError),
     #[error("failed to add additional output formats to Secret: unknown additional output format {0}")]
     OutputFormat(String),
 }
 
 impl SecretContents {
     /// What cert-manager writes for a spec. Keystores are named only; [`super::keystore`] says whether they get a password.
-    pub fn of(spec: &CertificateSpec, data: &SecretData<'_>) -> Result<Self, SecretFault> {
-        let leaf = Bundle::from_pem(data.certificate.as_bytes())?;
+    /// `leaf` is the certificate itself.
+    pub fn of(spec: &CertificateSpec, data: &SecretData<'_>, leaf: &Certificate) -> Result<Self, SecretFault> {
         let template = spec.secret_template.clone().unwrap_or_default();
         let (mut annotations, mut labels) = (template.annotations, template.labels);
-        annotations.extend(self::annotations(leaf.leaf()));
+        annotations.extend(self::annotations(leaf));
         if !data.certificate_name.is_empty() {
             annotations.insert(annotation::CERTIFICATE_NAME.into(), data.certificate_name.into());
         }
@@ -88,29 +90,26 @@ impl SecretContents {
     }
 }
 
-fn values(
-    spec: &CertificateSpec,
-    data: &SecretData<'_>,
-) -> Result<BTreeMap<&'static str, Redacted<Vec<u8>>>, SecretFault> {
-    let key = data.private_key.expose();
+fn values(spec: &CertificateSpec, data: &SecretData<'_>) -> Result<Values, SecretFault> {
+    let key: &[u8] = data.private_key.expose();
     let mut values = BTreeMap::new();
     for format in &spec.additional_output_formats {
         match &format.type_ {
             OutputFormatType::Der => {
-                let block = pem::blocks(key.as_bytes()).into_iter().next();
-                values.insert("key.der", Redacted::new(block.map(|block| block.der).unwrap_or_default()));
+                let block = pem::blocks(key).into_iter().next();
+                values.insert("key.der", Redacted::new(block.map(|block| block.der).unwrap_or_default().into()));
             }
             OutputFormatType::CombinedPem => {
-                let combined = format!("{key}\n{}", data.certificate);
-                values.insert("tls-combined.pem", Redacted::new(combined.into_bytes()));
+                let combined = [key, b"\n", &**data.certificate].concat();
+                values.insert("tls-combined.pem", Redacted::new(combined.into()));
             }
             OutputFormatType::Unknown(word) => return Err(SecretFault::OutputFormat(word.clone())),
         }
     }
-    values.insert("tls.key", Redacted::new(key.clone().into_bytes()));
-    values.insert("tls.crt", Redacted::new(data.certificate.as_bytes().to_vec()));
+    values.insert("tls.key", data.private_key.clone());
+    values.insert("tls.crt", Redacted::new(Arc::clone(data.certificate)));
     if !data.ca.is_empty() {
-        values.insert("ca.crt", Redacted::new(data.ca.as_bytes().to_vec()));
+        values.insert("ca.crt", Redacted::new(Arc::clone(data.ca)));
     }
     Ok(values)
 }

@@ -1,5 +1,7 @@
 //! What a certificate will say, before an issuer signs it (cert-manager's `pkg/util/pki/certificatetemplate.go`).
 
+use std::borrow::Borrow;
+
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
@@ -61,10 +63,26 @@ pub enum TemplateFault {
 impl Template {
     /// From a CertificateRequest that anybody may have written, at `now`.
     pub fn of(request: &CertificateRequest, now: Timestamp) -> Result<Self, TemplateFault> {
-        let expected = Usages::of(&request.spec.usages, request.spec.is_ca)?;
-        let csr = Request::from_pem(&request.csr_pem().ok_or(TemplateFault::NoBase64)?)?;
-        csr.check_signature().map_err(|_| TemplateFault::Signature(refusal(&csr.key.key_type)))?;
-        Self::build(csr.subject.der, csr.key, csr.extensions, expected, &request.spec, now)
+        Self::of_decoded(&request.spec, now, || {
+            let csr = Request::from_pem(&request.csr_pem().ok_or(TemplateFault::NoBase64)?)?;
+            let is_signed = csr.check_signature().is_ok();
+            Ok((csr, is_signed))
+        })
+    }
+
+    /// The same; `decode` gives the decoded request, and whether its own key signed it.
+    pub fn of_decoded<R: Borrow<Request>>(
+        spec: &CertificateRequestSpec,
+        now: Timestamp,
+        decode: impl FnOnce() -> Result<(R, bool), TemplateFault>,
+    ) -> Result<Self, TemplateFault> {
+        let expected = Usages::of(&spec.usages, spec.is_ca)?;
+        let (csr, is_signed) = decode()?;
+        let csr = csr.borrow();
+        if !is_signed {
+            return Err(TemplateFault::Signature(refusal(&csr.key.key_type)));
+        }
+        Self::build(csr.subject.der.clone(), csr.key.clone(), csr.extensions.clone(), expected, spec, now)
     }
 
     /// The same from a request that was signed here, which needs no decoding and no check.

@@ -11,6 +11,7 @@ mod round_trip;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -22,6 +23,7 @@ use super::temporary::temporary;
 use super::*;
 use crate::api::certificate::CertificateSpec;
 use crate::api::{Base64Text, CertificateRequest, CertificateRequestSpec, IssuerSpec};
+use crate::redact::Redacted;
 use crate::x509::der::{self, Reader};
 use crate::x509::{Bundle, Certificate, KeyType, Request};
 
@@ -229,21 +231,24 @@ fn secrets_have_the_same_keys_annotations_and_labels() {
         let encoding = fixture.spec().private_key.as_ref().and_then(|key| key.encoding.as_ref());
         let private_key = of_kind(&kind).encode(encoding).unwrap();
         assert!(private_key.expose().starts_with(&secret.key), "{name}");
+        let private_key = Redacted::from(private_key.expose().clone().into_bytes());
         let certificate = secret.certificate.as_ref().or(request.and_then(|request| request.certificate.as_ref()));
+        let certificate: Arc<[u8]> = certificate.unwrap().as_bytes().into();
+        let leaf = Bundle::from_pem(&certificate).unwrap();
         let data = SecretData {
             private_key: &private_key,
-            certificate: certificate.unwrap(),
-            ca: request.and_then(|request| request.ca.as_deref()).unwrap_or_default(),
+            certificate: &certificate,
+            ca: &request.and_then(|request| request.ca.as_deref()).unwrap_or_default().as_bytes().into(),
             certificate_name: &name,
             issuer: is_real.then(|| &request.unwrap().spec.issuer_ref),
         };
-        let contents = SecretContents::of(fixture.spec(), &data).unwrap();
+        let contents = SecretContents::of(fixture.spec(), &data, leaf.leaf()).unwrap();
         assert_eq!(contents.annotations, secret.annotations, "{name}");
         assert_eq!(contents.labels, secret.labels, "{name}");
         assert!(contents.data.keys().eq(secret.keys.iter()), "{name}");
         if let Some(combined) = contents.data.get("tls-combined.pem") {
-            let expected = format!("{}\n{}", private_key.expose(), data.certificate);
-            assert_eq!(combined.expose(), expected.as_bytes());
+            let expected = [private_key.expose(), &b"\n"[..], &certificate].concat();
+            assert_eq!(combined.expose()[..], expected);
             // As long as Go's own, which is 121 bytes long.
             assert_eq!(contents.data["key.der"].expose().len(), 121);
         }

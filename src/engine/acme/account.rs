@@ -111,7 +111,7 @@ fn generate<T: AnyIssuer>(
 ) -> Result<PrivateKey, String> {
     let key = PrivateKey::generate(&KeyType::Rsa(2048)).map_err(|error| error.to_string())?;
     let pem = key.encode(None).map_err(|error| error.to_string())?;
-    let bytes = Redacted::new(pem.expose().as_bytes().to_vec());
+    let bytes = Redacted::new(pem.expose().as_bytes().into());
     let labels = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "cert-manager".to_owned())]);
     let secret = Secret {
         metadata: ObjectMeta {

@@ -19,6 +19,7 @@ pub fn gather<'t>(turn: &'t Turn, certificate: &'t Certificate) -> Result<Input<
         current,
         next: one(turn, certificate, "next", next_revision(certificate))?,
         now: turn.now,
+        cluster: turn.cluster,
     })
 }
 

@@ -1,8 +1,10 @@
 //! Ends an issuance: stores what was issued, or notes the failure (`pkg/controller/certificates/issuing`).
 
+use std::sync::Arc;
+
 use super::policy;
 use super::secret::{self, Issued};
-use super::{certificate, failed_before, is_issuing, next_revision, owned_requests, set_condition};
+use super::{certificate, failed_before, is_issuing, matches, next_revision, owned_requests, set_condition};
 use crate::api::certificate::CertificateConditionType;
 use crate::api::{
     Certificate, CertificateReason, CertificateRequest, ConditionStatus, Object, RequestConditionType, RequestReason,
@@ -10,9 +12,9 @@ use crate::api::{
 };
 use crate::engine::event::EventType;
 use crate::engine::turn::{Looked, Trouble, Turn};
-use crate::pki::matches::{key_matches_spec, request_matches_spec};
+use crate::pki::matches::key_matches_spec;
 use crate::pki::{self, PrivateKey};
-use crate::x509::{Bundle, Request};
+use crate::x509::Request;
 
 /// One look of the issuing controller.
 pub fn issuing(turn: &mut Turn) -> Looked {
@@ -23,7 +25,7 @@ pub fn issuing(turn: &mut Turn) -> Looked {
     let Some(key) = next_key(turn, &certificate) else { return Ok(()) };
     let revision = next_revision(&certificate);
     let Some(request) = only_request(turn, &certificate, revision).cloned() else { return Ok(()) };
-    match request_matches_spec(&request, &certificate.spec) {
+    match matches(turn.cluster, &request, &certificate.spec) {
         Ok(violations) if violations.is_empty() => {}
         // The request manager replaces it.
         Ok(_) => return Ok(()),
@@ -38,14 +40,16 @@ pub fn issuing(turn: &mut Turn) -> Looked {
         return Ok(());
     }
     let Some(ready) = request.ready_reason() else { return Ok(()) };
-    let csr = Request::from_pem(&request.csr_pem().unwrap_or_default()).map_err(|error| Trouble(error.to_string()))?;
+    let csr = turn.cluster.decoded.request(&request.spec.request);
+    let csr = csr.map_err(|fault| Trouble(fault.error().to_string()))?;
+    let csr = &csr.request;
     if csr.key != *key.public() {
         return Ok(());
     }
     if *ready != RequestReason::Issued {
         return temporary(turn, &certificate, &key);
     }
-    if let Some(message) = unusable(turn, &request, &csr) {
+    if let Some(message) = unusable(turn, &request, csr) {
         fail(turn, &certificate, (CertificateReason::InvalidCertificate, message));
         return Ok(());
     }
@@ -59,10 +63,10 @@ fn only_request<'t>(turn: &'t Turn, certificate: &'t Certificate, revision: i64)
 }
 
 /// The next private key, if it is there and fits the spec; else the key manager has work to do first.
-fn next_key(turn: &Turn, certificate: &Certificate) -> Option<PrivateKey> {
+fn next_key(turn: &Turn, certificate: &Certificate) -> Option<Arc<PrivateKey>> {
     let name = certificate.status.next_private_key_secret_name.as_deref().filter(|name| !name.is_empty())?;
     let secret = turn.cluster.get::<Secret>(certificate.namespace(), name)?;
-    let key = PrivateKey::from_pem(secret.bytes("tls.key")?.expose()).ok()?;
+    let key = turn.cluster.decoded.private(secret.bytes("tls.key")?).ok()?;
     key_matches_spec(key.public(), &certificate.spec).is_empty().then_some(key)
 }
 
@@ -82,8 +86,8 @@ fn bad_end(request: &CertificateRequest) -> Option<(CertificateReason, String)> 
 
 /// What is wrong with an issued certificate.
 fn unusable(turn: &Turn, request: &CertificateRequest, csr: &Request) -> Option<String> {
-    let pem = request.status.certificate.decode().unwrap_or_default();
-    let bundle = match Bundle::from_pem(&pem) {
+    let decoded = &turn.cluster.decoded;
+    let bundle = match decoded.bundle(&decoded.text(&request.status.certificate)) {
         Ok(bundle) => bundle,
         Err(error) => return Some(format!("Issuer returned an invalid certificate: failed to decode: {error}")),
     };
@@ -123,7 +127,7 @@ fn store(
     key: &PrivateKey,
     revision: i64,
 ) -> Looked {
-    let issued = Issued::of_request(certificate, request, key)?;
+    let issued = Issued::of_request(&turn.cluster.decoded, certificate, request, key)?;
     secret::write(turn, certificate, &issued)?;
     let object = turn.object().clone();
     turn.cluster.modify::<Certificate>(&object, |certificate| {
@@ -143,7 +147,7 @@ fn store(
 fn temporary(turn: &mut Turn, certificate: &Certificate, key: &PrivateKey) -> Looked {
     let secret = turn.cluster.get::<Secret>(certificate.namespace(), &certificate.spec.secret_name);
     if certificate.annotation(annotation::ISSUE_TEMPORARY_CERTIFICATE) != Some("true")
-        || policy::temporary(secret).is_ok()
+        || policy::temporary(&turn.cluster.decoded, secret).is_ok()
     {
         return Ok(());
     }

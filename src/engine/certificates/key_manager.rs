@@ -1,6 +1,7 @@
 //! Keeps the next private key of an issuance in a Secret of its own (`pkg/controller/certificates/keymanager`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -12,7 +13,7 @@ use crate::objref::ObjRef;
 use crate::pki::PrivateKey;
 use crate::pki::key::{self, KeyFault};
 use crate::pki::matches::key_matches_spec;
-use crate::x509::PublicKey;
+use crate::redact::Redacted;
 
 /// One look of the key manager.
 pub fn key_manager(turn: &mut Turn) -> Looked {
@@ -72,7 +73,7 @@ fn set_name(turn: &mut Turn, name: Option<&str>) {
 /// A key that is there must decode and fit the spec, or it goes.
 fn check(turn: &mut Turn, certificate: &Certificate, owned: &[ObjRef]) {
     let pem = owned.first().and_then(|one| turn.cluster.find::<Secret>(one)).and_then(|secret| secret.bytes("tls.key"));
-    let key = pem.and_then(|pem| PublicKey::of_private_pem(pem.expose()).ok());
+    let key = pem.and_then(|pem| turn.cluster.decoded.public(pem).ok());
     let violations = match &key {
         Some(key) => key_matches_spec(key, &certificate.spec),
         None => return delete(turn, owned),
@@ -91,7 +92,8 @@ fn trouble(error: KeyFault) -> Trouble {
 }
 
 fn generate(turn: &mut Turn, certificate: &Certificate) -> Looked {
-    let key = key::wanted(&certificate.spec).and_then(|kind| PrivateKey::generate(&kind)).map_err(trouble)?;
+    let key =
+        key::wanted(&certificate.spec).and_then(|kind| PrivateKey::generate(&kind)).map(Arc::new).map_err(trouble)?;
     let name = store(turn, certificate, &key)?;
     let words = format!("Stored new private key in temporary Secret resource {name:?}");
     turn.tell(certificate, EventType::Normal, "Generated", words);
@@ -105,7 +107,7 @@ fn reuse(turn: &mut Turn, certificate: &Certificate) -> Looked {
     let secret = turn.cluster.get::<Secret>(certificate.namespace(), secret_name);
     let pem = secret.and_then(|secret| secret.bytes("tls.key")).filter(|pem| !pem.expose().is_empty());
     let Some(pem) = pem else { return generate(turn, certificate) };
-    let Ok(key) = PrivateKey::from_pem(pem.expose()) else {
+    let Ok(key) = turn.cluster.decoded.private(pem) else {
         let words = format!("Failed to decode private key stored in Secret {secret_name:?} - generating new key");
         turn.tell(certificate, EventType::Warning, "DecodeFailed", words);
         return generate(turn, certificate);
@@ -131,7 +133,7 @@ fn reuse(turn: &mut Turn, certificate: &Certificate) -> Looked {
 }
 
 /// Stores a key, always as PKCS#8, under the name in the status if there is one.
-fn store(turn: &mut Turn, certificate: &Certificate, key: &PrivateKey) -> Result<String, Trouble> {
+fn store(turn: &mut Turn, certificate: &Certificate, key: &Arc<PrivateKey>) -> Result<String, Trouble> {
     let named = certificate.status.next_private_key_secret_name.clone().filter(|name| !name.is_empty());
     let yes = || "true".to_owned();
     let labels = [annotation::NEXT_PRIVATE_KEY, annotation::PART_OF_CERT_MANAGER].map(|key| (key.to_owned(), yes()));
@@ -143,8 +145,9 @@ fn store(turn: &mut Turn, certificate: &Certificate, key: &PrivateKey) -> Result
         owner_references: Some(vec![controller_ref(certificate)]),
         ..ObjectMeta::default()
     };
-    let pem = key.to_pkcs8_pem().map_err(trouble)?.expose().clone().into_bytes();
-    let data = BTreeMap::from([("tls.key".to_owned(), SecretValue::Bytes(pem.into()))]);
+    let pem = Redacted::new(key.to_pkcs8_pem().map_err(trouble)?.expose().as_bytes().into());
+    turn.cluster.decoded.private_is(&pem, key);
+    let data = BTreeMap::from([("tls.key".to_owned(), SecretValue::Bytes(pem))]);
     let secret = Secret { metadata, type_: "Opaque".to_owned(), immutable: None, data };
     Ok(turn.cluster.create(secret)?.name)
 }

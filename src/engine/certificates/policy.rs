@@ -1,12 +1,17 @@
 //! The policies that decide whether a Certificate is issued anew and whether it is ready
 //! (`internal/controller/certificates/policies`): a chain of checks, of which the first that fails speaks.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
+use super::matches;
 use crate::api::{Certificate, CertificateReason, CertificateRequest, Object, Secret, annotation};
+use crate::engine::cluster::Cluster;
+use crate::engine::decoded::Decoded;
 use crate::engine::{golang, renewal};
-use crate::pki::matches::{key_matches_spec, leaf_matches_spec, request_matches_spec};
-use crate::x509::{Bundle, PublicKey, Request};
+use crate::pki::matches::{key_matches_spec, leaf_matches_spec};
+use crate::x509::{Bundle, PublicKey};
 
 /// What the checks look at.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +23,8 @@ pub struct Input<'a> {
     /// The request of the issuance under way, or of the one that failed last.
     pub next: Option<&'a CertificateRequest>,
     pub now: Timestamp,
+    /// The cluster that all of them are in.
+    pub cluster: &'a Cluster,
 }
 
 /// A check that failed.
@@ -50,20 +57,20 @@ pub fn readiness(input: &Input) -> Verdict {
 }
 
 /// Why a temporary certificate is wanted, if it is (`NewTemporaryCertificatePolicyChain`).
-pub fn temporary(secret: Option<&Secret>) -> Verdict {
-    key_pair(secret).map(|_| ())
+pub fn temporary(decoded: &Decoded, secret: Option<&Secret>) -> Verdict {
+    key_pair(decoded, secret).map(|_| ())
 }
 
 /// What a Secret holds that has passed the first checks.
 struct Stored<'a> {
     secret: &'a Secret,
-    bundle: Bundle,
-    key: PublicKey,
+    bundle: Arc<Bundle>,
+    key: Arc<PublicKey>,
 }
 
 /// The checks that both chains share.
 fn usable<'a>(input: &Input<'a>) -> Result<Stored<'a>, Violation> {
-    let stored = key_pair(input.secret)?;
+    let stored = key_pair(&input.cluster.decoded, input.secret)?;
     same_issuer(input.certificate, stored.secret)?;
     same_certificate(input.certificate, stored.secret)?;
     let violations = key_matches_spec(&stored.key, &input.certificate.spec);
@@ -75,7 +82,7 @@ fn usable<'a>(input: &Input<'a>) -> Result<Stored<'a>, Violation> {
     Ok(stored)
 }
 
-fn key_pair(secret: Option<&Secret>) -> Result<Stored<'_>, Violation> {
+fn key_pair<'s>(decoded: &Decoded, secret: Option<&'s Secret>) -> Result<Stored<'s>, Violation> {
     let missing = |what: &str| violation(CertificateReason::MissingData, format!("Issuing certificate as {what}"));
     let Some(secret) = secret else {
         return violation(CertificateReason::DoesNotExist, "Issuing certificate as Secret does not exist");
@@ -83,18 +90,18 @@ fn key_pair(secret: Option<&Secret>) -> Result<Stored<'_>, Violation> {
     if secret.data.is_empty() {
         return missing("Secret does not contain any data");
     }
-    let filled = |key| secret.bytes(key).map(|bytes| bytes.expose().as_slice()).filter(|bytes| !bytes.is_empty());
+    let filled = |key| secret.bytes(key).filter(|bytes| !bytes.expose().is_empty());
     let Some(key) = filled("tls.key") else { return missing("Secret does not contain a private key") };
     let Some(certificate) = filled("tls.crt") else { return missing("Secret does not contain a certificate") };
-    let key = PublicKey::of_private_pem(key).or_else(|error| {
+    let key = decoded.public(key).or_else(|error| {
         let message = format!("Issuing certificate as Secret contains invalid private key data: {error}");
         violation(CertificateReason::InvalidKeyPair, message)
     })?;
-    let bundle = Bundle::from_pem(certificate).or_else(|error| {
+    let bundle = decoded.bundle(certificate.expose()).or_else(|error| {
         let message = format!("Issuing certificate as Secret contains an invalid certificate: {error}");
         violation(CertificateReason::InvalidCertificate, message)
     })?;
-    if bundle.leaf().key != key {
+    if bundle.leaf().key != *key {
         let message = "Issuing certificate as Secret contains a private key that does not match the certificate";
         return violation(CertificateReason::InvalidKeyPair, message);
     }
@@ -150,15 +157,15 @@ fn same_request(input: &Input, stored: &Stored) -> Verdict {
             format!("Issuing certificate as Existing issued Secret is not up to date for spec: {}", list(&violations));
         return violation(CertificateReason::SecretMismatch, message);
     };
-    let csr = Request::from_pem(&current.csr_pem().unwrap_or_default()).or_else(|error| {
-        let message = format!("Failed to decode current CertificateRequest: {error}");
+    let csr = input.cluster.decoded.request(&current.spec.request).or_else(|fault| {
+        let message = format!("Failed to decode current CertificateRequest: {}", fault.error());
         violation(CertificateReason::InvalidCertificateRequest, message)
     })?;
-    if csr.key != stored.key {
+    if csr.request.key != *stored.key {
         let message = "Secret contains a private key that does not match the current CertificateRequest";
         return violation(CertificateReason::SecretMismatch, message);
     }
-    match request_matches_spec(current, spec) {
+    match matches(input.cluster, current, spec) {
         Ok(violations) if !violations.is_empty() => violation(
             CertificateReason::RequestChanged,
             format!("Fields on existing CertificateRequest resource not up to date: {}", list(&violations)),

@@ -22,8 +22,8 @@ pub fn readiness(turn: &mut Turn) -> Looked {
         Ok(()) => (ConditionStatus::True, CertificateReason::Ready, READY.to_owned()),
         Err(violation) => (ConditionStatus::False, violation.reason, violation.message),
     };
-    let stored = input.secret.and_then(|secret| Bundle::from_pem(secret.bytes("tls.crt")?.expose()).ok());
-    let leaf = stored.as_ref().map(Bundle::leaf);
+    let stored = input.secret.and_then(|secret| turn.cluster.decoded.bundle(secret.bytes("tls.crt")?.expose()).ok());
+    let leaf = stored.as_deref().map(Bundle::leaf);
     let due = leaf.map(|leaf| renewal::of_spec(leaf.not_before, leaf.not_after, &certificate.spec));
     let (before, after) = (leaf.map(|leaf| Time(leaf.not_before)), leaf.map(|leaf| Time(leaf.not_after)));
     let renewal = due.as_ref().and_then(|due| due.at).map(Time);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{certificate, controller_ref, failed_before, is_issuing, next_revision, owned_requests};
+use super::{certificate_if, controller_ref, failed_before, is_issuing, matches, next_revision, owned_requests};
 use crate::api::{
     Base64Text, Certificate, CertificateRequest, CertificateRequestSpec, CertificateRequestStatus, GoDuration, Object,
     Secret, annotation,
@@ -13,21 +13,20 @@ use crate::engine::event::EventType;
 use crate::engine::name::request_name;
 use crate::engine::turn::{Looked, Trouble, Turn};
 use crate::objref::ObjRef;
-use crate::pki::matches::request_matches_spec;
 use crate::pki::{PrivateKey, RequestInfo};
-use crate::x509::{PublicKey, Request};
+use crate::x509::PublicKey;
 
 /// One look of the request manager.
 pub fn request_manager(turn: &mut Turn) -> Looked {
-    let Some(certificate) = certificate(turn).filter(is_issuing) else { return Ok(()) };
+    let Some(certificate) = certificate_if(turn, is_issuing) else { return Ok(()) };
     let Some(secret_name) = certificate.status.next_private_key_secret_name.clone() else { return Ok(()) };
     let secret = turn.cluster.get::<Secret>(certificate.namespace(), &secret_name);
     let Some(pem) = secret.and_then(|secret| secret.bytes("tls.key")) else { return Ok(()) };
-    let Ok(key) = PrivateKey::from_pem(pem.expose()) else { return Ok(()) };
+    let Ok(key) = turn.cluster.decoded.private(pem) else { return Ok(()) };
     let revision = next_revision(&certificate);
     let (mut doomed, mut kept) = (Vec::new(), 0);
     for request in owned_requests(turn, &certificate) {
-        match fate(request, &certificate, revision, key.public()) {
+        match fate(turn, request, &certificate, revision, key.public()) {
             Fate::Delete => doomed.push(request.objref()),
             Fate::Keep => kept += 1,
             Fate::OtherRevision => {}
@@ -46,15 +45,15 @@ enum Fate {
     OtherRevision,
 }
 
-fn fate(request: &CertificateRequest, certificate: &Certificate, revision: i64, key: &PublicKey) -> Fate {
+fn fate(turn: &Turn, request: &CertificateRequest, certificate: &Certificate, revision: i64, key: &PublicKey) -> Fate {
     match request.revision() {
         None => return Fate::Delete,
         Some(theirs) if theirs != revision => return Fate::OtherRevision,
         Some(_) => {}
     }
-    let fits = request_matches_spec(request, &certificate.spec).is_ok_and(|violations| violations.is_empty());
-    let csr = Request::from_pem(&request.csr_pem().unwrap_or_default()).ok();
-    if !fits || csr.is_none_or(|csr| csr.key != *key) || failed_before(request, certificate) {
+    let fits = matches(turn.cluster, request, &certificate.spec).is_ok_and(|violations| violations.is_empty());
+    let csr = turn.cluster.decoded.request(&request.spec.request);
+    if !fits || csr.map_or(true, |csr| csr.request.key != *key) || failed_before(request, certificate) {
         return Fate::Delete;
     }
     Fate::Keep
@@ -73,6 +72,8 @@ fn create(turn: &mut Turn, certificate: &Certificate, key: &PrivateKey, secret: 
         (annotation::CERTIFICATE_NAME.to_owned(), certificate.name().to_owned()),
     ]);
     let spec = &certificate.spec;
+    let csr = Base64Text::encode(csr.as_bytes());
+    turn.cluster.decoded.signed(&csr);
     let request = CertificateRequest {
         metadata: ObjectMeta {
             name: Some(request_name(certificate.name(), revision)),
@@ -85,7 +86,7 @@ fn create(turn: &mut Turn, certificate: &Certificate, key: &PrivateKey, secret: 
         spec: CertificateRequestSpec {
             duration: spec.duration.as_ref().map(GoDuration::normalized),
             issuer_ref: spec.issuer_ref.clone(),
-            request: Base64Text::encode(csr.as_bytes()),
+            request: csr,
             is_ca: spec.is_ca,
             usages: spec.usages.clone(),
             ..turn.flags.requester()

@@ -1,6 +1,6 @@
 //! Deletes the requests of past issuances (`pkg/controller/certificates/revisionmanager`).
 
-use super::{certificate, owned_requests};
+use super::{certificate_if, owned_requests};
 use crate::api::{Certificate, CertificateConditionType, Object};
 use crate::engine::turn::Turn;
 use crate::objref::ObjRef;
@@ -11,7 +11,7 @@ const KEPT: usize = 1;
 /// One look of the revision manager: only of a Certificate that is ready.
 pub fn revision_manager(turn: &mut Turn) {
     let ready = |certificate: &Certificate| certificate.is(CertificateConditionType::Ready);
-    let Some(certificate) = certificate(turn).filter(ready) else { return };
+    let Some(certificate) = certificate_if(turn, ready) else { return };
     let limit = certificate.spec.revision_history_limit.map_or(KEPT, |limit| usize::try_from(limit).unwrap_or(0));
     let requests: Vec<_> = owned_requests(turn, &certificate).collect();
     if limit >= requests.len() {

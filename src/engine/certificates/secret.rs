@@ -1,10 +1,13 @@
 //! Writes the target Secret, and mends it when it is no longer as it was written
 //! (`issuing/internal/secret.go`, `issuing/secret_manager.go`).
 
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::controller_ref;
 use crate::api::{Base64Text, Certificate, CertificateRequest, IssuerRef, Object, Secret, SecretValue, annotation};
+use crate::engine::decoded::{Bytes, Decoded};
 use crate::engine::event::EventType;
 use crate::engine::outside::{Outside, Service, Then};
 use crate::engine::turn::{Looked, Trouble, Turn};
@@ -17,9 +20,9 @@ use crate::redact::Redacted;
 /// What goes into the Secret.
 #[derive(Debug)]
 pub struct Issued {
-    private_key: Redacted<String>,
-    certificate: String,
-    ca: String,
+    private_key: Bytes,
+    certificate: Arc<[u8]>,
+    ca: Arc<[u8]>,
     certificate_name: String,
     issuer: Option<IssuerRef>,
 }
@@ -27,13 +30,20 @@ pub struct Issued {
 impl Issued {
     /// What a request brought.
     pub fn of_request(
+        decoded: &Decoded,
         certificate: &Certificate,
         request: &CertificateRequest,
         key: &PrivateKey,
     ) -> Result<Self, Trouble> {
-        let text = |pem: &Base64Text| String::from_utf8(pem.decode().unwrap_or_default()).unwrap_or_default();
+        // What is no text is nothing.
+        let text = |pem: &Base64Text| {
+            let text = decoded.text(pem);
+            if str::from_utf8(&text).is_ok() { text } else { Arc::default() }
+        };
+        let private_key = encoded(certificate, key)?;
+        decoded.public_is(&private_key, key.public());
         Ok(Self {
-            private_key: encoded(certificate, key)?,
+            private_key,
             certificate: text(&request.status.certificate),
             ca: text(&request.status.ca),
             certificate_name: certificate.name().to_owned(),
@@ -45,8 +55,8 @@ impl Issued {
     pub fn temporary(certificate: &Certificate, pem: String, key: &PrivateKey) -> Result<Self, Trouble> {
         Ok(Self {
             private_key: encoded(certificate, key)?,
-            certificate: pem,
-            ca: String::new(),
+            certificate: pem.into_bytes().into(),
+            ca: Arc::default(),
             certificate_name: certificate.name().to_owned(),
             issuer: None,
         })
@@ -54,13 +64,13 @@ impl Issued {
 
     /// What a Secret holds already; `None` if there is no key or certificate in it.
     fn of_secret(secret: &Secret) -> Option<Self> {
-        let text = |key: &str| {
-            let bytes = secret.bytes(key)?.expose();
-            String::from_utf8(bytes.clone()).ok().filter(|text| !text.is_empty())
+        let bytes = |key: &str| {
+            secret.bytes(key).filter(|text| !text.expose().is_empty() && str::from_utf8(text.expose()).is_ok())
         };
+        let text = |key: &str| bytes(key).map(|text| Arc::clone(text.expose()));
         let named = |key: &str| secret.annotation(key).unwrap_or_default().to_owned();
         Some(Self {
-            private_key: text("tls.key")?.into(),
+            private_key: bytes("tls.key")?.clone(),
             certificate: text("tls.crt")?,
             ca: text("ca.crt").unwrap_or_default(),
             certificate_name: named(annotation::CERTIFICATE_NAME),
@@ -72,7 +82,7 @@ impl Issued {
         })
     }
 
-    fn contents(&self, certificate: &Certificate) -> Result<SecretContents, Trouble> {
+    fn contents(&self, decoded: &Decoded, certificate: &Certificate) -> Result<SecretContents, Trouble> {
         let data = SecretData {
             private_key: &self.private_key,
             certificate: &self.certificate,
@@ -80,19 +90,21 @@ impl Issued {
             certificate_name: &self.certificate_name,
             issuer: self.issuer.as_ref(),
         };
-        SecretContents::of(&certificate.spec, &data).map_err(|error| Trouble(error.to_string()))
+        let bundle = decoded.bundle(&self.certificate).map_err(|error| Trouble(error.to_string()))?;
+        SecretContents::of(&certificate.spec, &data, bundle.leaf()).map_err(|error| Trouble(error.to_string()))
     }
 }
 
-fn encoded(certificate: &Certificate, key: &PrivateKey) -> Result<Redacted<String>, Trouble> {
+fn encoded(certificate: &Certificate, key: &PrivateKey) -> Result<Bytes, Trouble> {
     let encoding = certificate.spec.private_key.as_ref().and_then(|key| key.encoding.as_ref());
-    key.encode(encoding).map_err(|error| Trouble(error.to_string()))
+    let pem = key.encode(encoding).map_err(|error| Trouble(error.to_string()))?;
+    Ok(Redacted::new(pem.expose().as_bytes().into()))
 }
 
 /// Writes what was issued.
 pub fn write(turn: &mut Turn, certificate: &Certificate, issued: &Issued) -> Looked {
     passwords(turn, certificate)?;
-    let contents = issued.contents(certificate)?;
+    let contents = issued.contents(&turn.cluster.decoded, certificate)?;
     apply(turn, certificate, &contents)?;
     leave_out(turn, certificate, &contents.not_built);
     Ok(())
@@ -140,7 +152,7 @@ pub fn mend(turn: &mut Turn, certificate: &Certificate) -> Looked {
     if keystore::wanted(&certificate.spec).into_iter().any(is_without) {
         return Ok(());
     }
-    let Ok(contents) = issued.contents(certificate) else { return Ok(()) };
+    let Ok(contents) = issued.contents(&turn.cluster.decoded, certificate) else { return Ok(()) };
     if differs(turn, certificate, secret, &contents) { apply(turn, certificate, &contents) } else { Ok(()) }
 }
 

@@ -4,21 +4,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::gather::gather;
 use super::policy::{self, Input};
-use super::{certificate, is_issuing, set_condition};
+use super::{certificate_if, is_issuing, matches, set_condition};
 use crate::api::{
     Certificate, CertificateConditionType, CertificateReason, ConditionStatus, Object, Secret, annotation,
 };
 use crate::engine::backoff::next_attempt;
 use crate::engine::event::EventType;
 use crate::engine::turn::{Looked, Turn};
-use crate::pki::matches::request_matches_spec;
 
 /// How long a Certificate whose Secret belongs to another one waits until it looks again.
 const NOT_OWNER: SignedDuration = SignedDuration::from_mins(3);
 
 /// One look of the trigger controller.
 pub fn trigger(turn: &mut Turn) -> Looked {
-    let Some(certificate) = certificate(turn).filter(|certificate| !is_issuing(certificate)) else { return Ok(()) };
+    let Some(certificate) = certificate_if(turn, |certificate| !is_issuing(certificate)) else { return Ok(()) };
     if !owns_its_secret(turn, &certificate) {
         turn.again_in(NOT_OWNER);
         return Ok(());
@@ -69,7 +68,7 @@ fn back_off(turn: &Turn, input: &Input) -> Option<Timestamp> {
     let status = &input.certificate.status;
     let failed = status.last_failure_time.as_ref()?.0;
     if let Some(next) = input.next {
-        match request_matches_spec(next, &input.certificate.spec) {
+        match matches(turn.cluster, next, &input.certificate.spec) {
             Ok(violations) if violations.is_empty() => {}
             Ok(_) | Err(_) => return None,
         }

@@ -1,10 +1,10 @@
 //! The `SelfSigned` issuer: signs with the request's own key (`certificaterequests/selfsigned`).
 
-use super::sign::{Issued, IssuerFound, Outcome};
+use super::sign::{Issued, IssuerFound, Outcome, template};
 use crate::api::{Base64Text, CertificateRequest, Object, Secret, annotation};
 use crate::engine::event::EventType;
 use crate::engine::turn::Turn;
-use crate::pki::{PrivateKey, Template, Urls};
+use crate::pki::Urls;
 
 /// The DER of a name without parts.
 const EMPTY_SEQUENCE: [u8; 2] = [0x30, 0];
@@ -30,7 +30,7 @@ pub fn sign(turn: &mut Turn, request: &CertificateRequest, issuer: &IssuerFound)
         return Outcome::Pending { reason: "MissingSecret", message };
     };
     let pem = secret.bytes("tls.key").ok_or_else(|| format!("no data for \"tls.key\" in secret '{namespace}/{name}'"));
-    let key = pem.and_then(|pem| PrivateKey::from_pem(pem.expose()).map_err(|error| error.to_string()));
+    let key = pem.and_then(|pem| turn.cluster.decoded.private(pem).map_err(|error| error.to_string()));
     let key = match key {
         Ok(key) => key,
         Err(error) => {
@@ -38,7 +38,7 @@ pub fn sign(turn: &mut Turn, request: &CertificateRequest, issuer: &IssuerFound)
             return Outcome::Pending { reason: "ErrorParsingKey", message };
         }
     };
-    let template = match Template::of(request, turn.now) {
+    let template = match template(turn, request) {
         Ok(template) => template,
         Err(error) => return failed("ErrorGenerating", "Error generating certificate template", &error),
     };

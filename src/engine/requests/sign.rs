@@ -7,11 +7,13 @@ use crate::api::{
     RequestConditionType, RequestReason, annotation,
 };
 use crate::engine::controller::Controller;
+use crate::engine::decoded::{CsrFault, Decoded};
 use crate::engine::event::EventType;
 use crate::engine::issuers::AnyIssuer;
 use crate::engine::turn::{Looked, Trouble, Turn};
 use crate::objref::Kind;
-use crate::x509::Bundle;
+use crate::pki::Template;
+use crate::pki::template::TemplateFault;
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,10 +71,11 @@ impl IssuerFound {
 
 /// One look of a signer.
 pub fn sign(turn: &mut Turn, signer: Controller) -> Looked {
-    let Some(request) = turn.cluster.find::<CertificateRequest>(turn.object()).cloned() else { return Ok(()) };
-    if request.deleting_since().is_some() {
+    let Some(request) = turn.cluster.find::<CertificateRequest>(turn.object()) else { return Ok(()) };
+    if request.deleting_since().is_some() || is_others(turn, request, signer) {
         return Ok(());
     }
+    let request = request.clone();
     if request.spec.issuer_ref.is_external() {
         external::wait(turn, &request);
         return Ok(());
@@ -87,6 +90,35 @@ pub fn sign(turn: &mut Turn, signer: Controller) -> Looked {
     };
     report(turn, &request, outcome);
     error.map_or(Ok(()), |error| Err(Trouble(error)))
+}
+
+/// Whether [`look`] would find at its end that another signer is asked: most looks are such, and copy nothing.
+fn is_others(turn: &Turn, request: &CertificateRequest, signer: Controller) -> bool {
+    let is_open = request.is(RequestConditionType::Approved)
+        && !request.is(RequestConditionType::Denied)
+        && !request.spec.issuer_ref.is_external();
+    let found = || {
+        let kind = request.spec.issuer_ref.own_kind()?;
+        let name = &request.spec.issuer_ref.name;
+        if kind == Kind::ClusterIssuer {
+            turn.cluster.get::<ClusterIssuer>(None, name).map(AnyIssuer::spec)
+        } else {
+            turn.cluster.get::<Issuer>(request.namespace(), name).map(AnyIssuer::spec)
+        }
+    };
+    is_open && found().and_then(asked).is_some_and(|type_| type_ != signer)
+}
+
+/// The signer for an issuer's type; `None` if it has none.
+fn asked(spec: &IssuerSpec) -> Option<Controller> {
+    match (&spec.acme, &spec.ca, &spec.self_signed, &spec.vault, &spec.venafi) {
+        (Some(_), ..) => Some(Controller::RequestsAcme),
+        (_, Some(_), ..) => Some(Controller::RequestsCa),
+        (_, _, Some(_), ..) => Some(Controller::RequestsSelfSigned),
+        (_, _, _, Some(_), _) => Some(Controller::RequestsVault),
+        (.., Some(_)) => Some(Controller::RequestsVenafi),
+        (None, None, None, None, None) => None,
+    }
 }
 
 fn look(turn: &mut Turn, signer: Controller, request: &CertificateRequest) -> Outcome {
@@ -120,21 +152,13 @@ fn look(turn: &mut Turn, signer: Controller, request: &CertificateRequest) -> Ou
         );
         return Outcome::Pending { reason: "IssuerNotFound", message };
     };
-    let spec = &issuer.spec;
-    let type_ = match (&spec.acme, &spec.ca, &spec.self_signed, &spec.vault, &spec.venafi) {
-        (Some(_), ..) => Controller::RequestsAcme,
-        (_, Some(_), ..) => Controller::RequestsCa,
-        (_, _, Some(_), ..) => Controller::RequestsSelfSigned,
-        (_, _, _, Some(_), _) => Controller::RequestsVault,
-        (.., Some(_)) => Controller::RequestsVenafi,
-        (None, None, None, None, None) => {
-            let message = format!(
-                "Missing issuer type: no issuer specified for Issuer '{}/{}'",
-                request.namespace().unwrap_or_default(),
-                reference.name
-            );
-            return Outcome::Pending { reason: "IssuerTypeMissing", message };
-        }
+    let Some(type_) = asked(&issuer.spec) else {
+        let message = format!(
+            "Missing issuer type: no issuer specified for Issuer '{}/{}'",
+            request.namespace().unwrap_or_default(),
+            reference.name
+        );
+        return Outcome::Pending { reason: "IssuerTypeMissing", message };
     };
     if type_ != signer {
         return Outcome::Nothing;
@@ -168,13 +192,25 @@ fn look(turn: &mut Turn, signer: Controller, request: &CertificateRequest) -> Ou
         | Controller::GatewayShim
         | Controller::ListenerSetShim => Outcome::Nothing,
     };
-    checked(outcome, signer)
+    checked(&turn.cluster.decoded, outcome, signer)
+}
+
+/// What a request will become.
+pub fn template(turn: &Turn, request: &CertificateRequest) -> Result<Template, TemplateFault> {
+    Template::of_decoded(&request.spec, turn.now, || {
+        let csr = turn.cluster.decoded.request(&request.spec.request).map_err(|fault| match fault {
+            CsrFault::NoBase64 => TemplateFault::NoBase64,
+            CsrFault::Request(error) => error.into(),
+        })?;
+        let is_signed = csr.is_signed();
+        Ok((csr, is_signed))
+    })
 }
 
 /// What an issuer gives must decode.
-fn checked(outcome: Outcome, signer: Controller) -> Outcome {
+fn checked(decoded: &Decoded, outcome: Outcome, signer: Controller) -> Outcome {
     let Outcome::Issued(issued) = &outcome else { return outcome };
-    let Err(error) = Bundle::from_pem(&issued.certificate.decode().unwrap_or_default()) else { return outcome };
+    let Err(error) = decoded.bundle(&decoded.text(&issued.certificate)) else { return outcome };
     let hint = if signer == Controller::RequestsCa {
         ": with CA issuers, ensure the Certificate's secretName is different from the CA issuer's secretName to avoid \
          overwriting the CA secret"

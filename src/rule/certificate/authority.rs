@@ -307,7 +307,6 @@ mod tests {
     use crate::pki::certificate::{Ca, Urls};
     use crate::pki::key::PrivateKey;
     use crate::pki::template::Template;
-    use crate::redact::Redacted;
     use crate::x509::KeyType;
 
     const ISSUED: &str = "2026-11-22T06:30:00Z";
@@ -326,7 +325,7 @@ mod tests {
     }
 
     fn put(secret: &mut Secret, key: &str, pem: String) {
-        secret.data.insert(key.into(), SecretValue::Bytes(Redacted::new(pem.into_bytes())));
+        secret.data.insert(key.into(), SecretValue::Bytes(pem.into_bytes().into()));
     }
 
     /// Certificate shop/web, stored as `signer` signed it for a week, and an issuer that signs with `now`.

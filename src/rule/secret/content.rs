@@ -271,10 +271,9 @@ pub(super) fn see_writers(certificate: &Certificate) -> Fix {
 mod tests {
     use crate::api::{ConditionStatus, Secret, SecretValue};
     use crate::facts::specimen::Specimen;
-    use crate::redact::Redacted;
 
     fn put(secret: &mut Secret, key: &str, value: &str) {
-        secret.data.insert(key.into(), SecretValue::Bytes(Redacted::new(value.as_bytes().to_vec())));
+        secret.data.insert(key.into(), SecretValue::Bytes(value.as_bytes().to_vec().into()));
     }
 
     /// The healthy chain, whose Ready turned False for `reason` ten minutes ago.

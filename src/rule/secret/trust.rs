@@ -142,10 +142,9 @@ fn wants_ca(spec: &PodSpec, secret: &str) -> bool {
 mod tests {
     use crate::api::{Secret, SecretValue};
     use crate::facts::specimen::Specimen;
-    use crate::redact::Redacted;
 
     fn blocks(secret: &Secret) -> Vec<String> {
-        let pem = String::from_utf8(secret.bytes("tls.crt").unwrap().expose().clone()).unwrap();
+        let pem = String::from_utf8(secret.bytes("tls.crt").unwrap().expose().to_vec()).unwrap();
         pem.split_inclusive("-----END CERTIFICATE-----\n")
             .map(str::to_owned)
             .filter(|block| block.contains("BEGIN"))
@@ -153,7 +152,7 @@ mod tests {
     }
 
     fn put(secret: &mut Secret, key: &str, value: String) {
-        secret.data.insert(key.into(), SecretValue::Bytes(Redacted::new(value.into_bytes())));
+        secret.data.insert(key.into(), SecretValue::Bytes(value.into_bytes().into()));
     }
 
     #[test]
