@@ -19,7 +19,7 @@ pub mod status;
 pub mod version;
 mod watch;
 
-use std::io::{Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,6 +77,12 @@ impl Context<'_> {
     pub fn write(&mut self, text: &str) -> Result<(), Failure> {
         let text = text.replace(crate::finding::PROGRAM, &self.program);
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(Failure::Output)
+    }
+
+    /// Writes what is too long to be held as one text.
+    pub fn stream(&mut self, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Failure> {
+        let mut out = BufWriter::with_capacity(1 << 16, &mut self.out);
+        write(&mut out).and_then(|()| out.flush()).map_err(Failure::Output)
     }
 
     /// Words on standard error, safe to print whoever they are from.

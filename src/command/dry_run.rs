@@ -15,7 +15,7 @@ use super::{Context, Exit, Failure};
 use crate::api::{Certificate, CertificateConditionType, Object, RequestReason};
 use crate::chain::Chain;
 use crate::cli::{DryRunArgs, DryRunOutput};
-use crate::dryrun::listing::{self, Keys};
+use crate::dryrun::listing::{Keys, List};
 use crate::dryrun::outside::Outside;
 use crate::dryrun::real::Real;
 use crate::dryrun::timeline::{Recorder, Timeline};
@@ -56,27 +56,33 @@ pub fn run(args: &DryRunArgs, context: &mut Context) -> Result<Exit, Failure> {
     if over.ended == Ended::Interrupted {
         return Err(Failure::Interrupted);
     }
+    // The process ends with it: giving back object by object takes longer than all of the writing.
+    let mut engine = ManuallyDrop::new(engine);
     let Stage { start, rest, line, notes, applied, written } = stage;
-    let end = End { engine: &engine, over, start, limits, timeline: &timeline, applied: &applied };
-    let (shown, exit) = end.judge(&rest, line, &notes);
-    let keys = if args.show_private_key { Keys::Shown } else { Keys::Hidden };
-    let text = if let Some(without) = &without {
+    let diff = without.map(|without| {
         let before = diff::Side { cluster: without.engine.objects(), timeline: &without.timeline };
-        let diff = diff::of(&before, &diff::Side { cluster: engine.objects(), timeline: &timeline }, &written);
-        match args.output {
-            DryRunOutput::Text | DryRunOutput::Trace => changes::text(&diff, &shown, &context.style),
-            DryRunOutput::Yaml => yaml::text(&changes::Changes::of(&diff, start)),
-            DryRunOutput::Json => json::text(&changes::Changes::of(&diff, start)),
+        diff::of(&before, &diff::Side { cluster: engine.objects(), timeline: &timeline }, &written)
+    });
+    let keys = if args.show_private_key { Keys::Shown } else { Keys::Hidden };
+    let list = List::of(engine.objects(), keys);
+    match (args.output, &diff) {
+        (DryRunOutput::Yaml, None) => context.write(&yaml::text(&list))?,
+        (DryRunOutput::Json, None) => context.stream(|out| json::write(out, &list))?,
+        (DryRunOutput::Yaml, Some(diff)) => context.write(&yaml::text(&changes::Changes::of(diff, start)))?,
+        (DryRunOutput::Json, Some(diff)) => context.write(&json::text(&changes::Changes::of(diff, start)))?,
+        (DryRunOutput::Trace, None) => context.write(&trace)?,
+        // Told when it is judged.
+        (DryRunOutput::Text, _) | (DryRunOutput::Trace, Some(_)) => {}
+    }
+    let end = End { over, start, limits, timeline: &timeline, applied: &applied };
+    let (shown, exit) = end.judge(&mut engine, rest, line, &notes);
+    match (args.output, &diff) {
+        (DryRunOutput::Text | DryRunOutput::Trace, Some(diff)) => {
+            context.write(&changes::text(diff, &shown, &context.style))?;
         }
-    } else {
-        match args.output {
-            DryRunOutput::Text => dry_run::text(&shown, &context.style),
-            DryRunOutput::Yaml => yaml::text(&listing::list(engine.objects(), keys)),
-            DryRunOutput::Json => json::text(&listing::list(engine.objects(), keys)),
-            DryRunOutput::Trace => trace,
-        }
-    };
-    context.write(&text)?;
+        (DryRunOutput::Text, None) => context.write(&dry_run::text(&shown, &context.style))?,
+        (DryRunOutput::Yaml | DryRunOutput::Json, _) | (DryRunOutput::Trace, None) => {}
+    }
     if args.output != DryRunOutput::Text {
         for note in dry_run::notes(&shown) {
             context.note(&note);
@@ -102,7 +108,8 @@ fn ran(set_up: SetUp, args: &DryRunArgs) -> Result<Ran, Failure> {
     let SetUp { mut engine, mut outside, stage } = set_up;
     let start = stage.start;
     let limits = Limits { until: args_until(args, start)?, steps: steps(engine.objects()) };
-    let mut recorder = Recorder::begin(engine.objects());
+    let is_told = args.output == DryRunOutput::Text || args.diff;
+    let mut recorder = if is_told { Recorder::begin(engine.objects()) } else { Recorder::silent() };
     let mut tracer = Tracer::default();
     let mut trace = String::new();
     let over = play(&mut engine, &mut outside, start, limits, &mut |moment, engine| {
@@ -147,7 +154,7 @@ fn set_up(input: Input, real: Option<Box<dyn Real>>, args: &DryRunArgs) -> SetUp
     let mut engine = Engine::new(start, args.seed, flags);
     objects::put(engine.cluster(), &mut rest);
     let applied: BTreeSet<ObjRef> = objects::apply(engine.cluster(), &mut let_in.objects).into_iter().collect();
-    let mut written = diff::flat(engine.objects());
+    let mut written = if args.diff { diff::flat(engine.objects()) } else { BTreeMap::new() };
     written.retain(|object, _| applied.contains(object));
     rest.external_issuers.append(&mut let_in.objects.external_issuers);
     rest.deployments.append(&mut let_in.objects.deployments);
@@ -174,7 +181,6 @@ fn args_until(args: &DryRunArgs, start: Timestamp) -> Result<Timestamp, Failure>
 
 /// How a run ended.
 struct End<'e> {
-    engine: &'e Engine,
     over: Over,
     start: Timestamp,
     limits: Limits,
@@ -183,11 +189,13 @@ struct End<'e> {
 }
 
 impl<'e> End<'e> {
-    /// The rules on the end state, and what becomes of each Certificate.
-    fn judge(&self, rest: &Objects, line: SourceLine, notes: &'e [Note]) -> (Shown<'e>, Exit) {
-        let cluster = self.engine.objects();
-        let is_settled = cluster.certificates.iter().all(|certificate| {
-            certificate.is(CertificateConditionType::Ready) || unplayed(self.engine, certificate).is_some()
+    /// The rules on the end state, which leaves the engine, and what becomes of each Certificate.
+    fn judge(&self, engine: &'e mut Engine, rest: Objects, line: SourceLine, notes: &'e [Note]) -> (Shown<'e>, Exit) {
+        let open = engine.objects().certificates.iter().filter(|certificate| is_open(certificate));
+        let unplayed: BTreeMap<_, _> =
+            open.filter_map(|certificate| Some((certificate.objref(), unplayed(engine, certificate)?))).collect();
+        let is_settled = engine.objects().certificates.iter().all(|certificate| {
+            certificate.is(CertificateConditionType::Ready) || unplayed.contains_key(&certificate.objref())
         });
         // What waits for something has waited for it until the end. Where the play stops, nothing waits.
         let is_cut = match self.over.ended {
@@ -195,7 +203,10 @@ impl<'e> End<'e> {
             Ended::AtRest | Ended::TimeUp { .. } | Ended::TooManySteps => false,
         };
         let now = if is_settled || is_cut { self.over.last } else { self.limits.until };
-        let inventory = Inventory::new(objects::out(self.engine, rest));
+        let refusals = self.timeline.refusals.iter();
+        let refusals: Vec<_> =
+            refusals.filter(|(object, refusal)| self.matters(engine.objects(), object, refusal)).collect();
+        let inventory = Inventory::new(objects::out(engine, rest));
         let looked = Looked {
             inventory: ManuallyDrop::new(inventory),
             line: line.clone(),
@@ -213,17 +224,16 @@ impl<'e> End<'e> {
         let fate = |certificate: &Certificate| {
             let object = certificate.objref();
             let target = targets.get(&object).copied();
-            self.fate(certificate, object, target)
+            let unplayed = unplayed.get(&object).cloned();
+            fate_of(certificate, object, unplayed, target)
         };
-        let fates: Vec<_> = cluster.certificates.iter().map(fate).collect();
+        let fates: Vec<_> = looked.inventory.certificates.iter().map(fate).collect();
         let trees = dry_run::worth_a_tree(&fates)
             .map(|fate| {
                 let chain = Chain::of(&looked.inventory, &fate.certificate);
                 Tree::of(&Facts::new(&looked.inventory, chain, now), Requests::CurrentAndNext)
             })
             .collect();
-        let refusals: Vec<_> =
-            self.timeline.refusals.iter().filter(|(object, refusal)| self.matters(object, refusal)).collect();
         let exit = self.exit(&fates, &report, notes, !refusals.is_empty());
         let shown = Shown {
             start: self.start,
@@ -235,7 +245,7 @@ impl<'e> End<'e> {
             trees,
             notes,
             refusals,
-            left: self.engine.all_outside().filter(|(_, outside)| outside.then != Then::Stops).collect(),
+            left: engine.all_outside().filter(|(_, outside)| outside.then != Then::Stops).collect(),
         };
         (shown, exit)
     }
@@ -257,29 +267,8 @@ impl<'e> End<'e> {
         }
     }
 
-    fn fate(&self, certificate: &Certificate, object: ObjRef, target: Option<&TargetReport>) -> Fate {
-        let is_ready = certificate.is(CertificateConditionType::Ready);
-        let has_failed =
-            target.is_some_and(|target| target.stage.as_ref().is_some_and(crate::engine::Stage::is_failed));
-        let is_issuing = certificate.is(CertificateConditionType::Issuing);
-        let outcome = if !is_ready || is_issuing {
-            match unplayed(self.engine, certificate) {
-                Some(why) => Outcome::Unknown(why),
-                None if is_ready => Outcome::NotRenewed,
-                None => Outcome::NotReady,
-            }
-        } else if has_failed {
-            Outcome::NotRenewed
-        } else {
-            Outcome::Ready
-        };
-        let finding = target.and_then(|target| target.findings.first());
-        let rule = finding.filter(|finding| finding.rule.severity != Severity::Info).map(|finding| finding.rule.id);
-        Fate { certificate: object, outcome, rule }
-    }
-
     /// Whether a Certificate is missing that somebody asked for.
-    fn matters(&self, object: &ObjRef, refusal: &Refusal) -> bool {
+    fn matters(&self, cluster: &Cluster, object: &ObjRef, refusal: &Refusal) -> bool {
         if !self.applied.contains(object) {
             return false;
         }
@@ -293,7 +282,7 @@ impl<'e> End<'e> {
             | Refusal::OtherOwner { .. }
             | Refusal::NotAdmitted { .. }
             | Refusal::NoParent { .. } => true,
-            Refusal::NotWatched(_) => asks(self.engine.objects(), object),
+            Refusal::NotWatched(_) => asks(cluster, object),
             Refusal::NoTrigger { .. }
             | Refusal::BeingDeleted
             | Refusal::NothingAsked
@@ -301,6 +290,31 @@ impl<'e> End<'e> {
             | Refusal::Listener { skip: Skip::Protocol(_) | Skip::Passthrough | Skip::Ignored, .. } => false,
         }
     }
+}
+
+/// Whether a Certificate is not ready or is being issued.
+fn is_open(certificate: &Certificate) -> bool {
+    !certificate.is(CertificateConditionType::Ready) || certificate.is(CertificateConditionType::Issuing)
+}
+
+/// `unplayed` is why only somebody else can tell.
+fn fate_of(certificate: &Certificate, object: ObjRef, unplayed: Option<String>, target: Option<&TargetReport>) -> Fate {
+    let is_ready = certificate.is(CertificateConditionType::Ready);
+    let has_failed = target.is_some_and(|target| target.stage.as_ref().is_some_and(crate::engine::Stage::is_failed));
+    let outcome = if is_open(certificate) {
+        match unplayed {
+            Some(why) => Outcome::Unknown(why),
+            None if is_ready => Outcome::NotRenewed,
+            None => Outcome::NotReady,
+        }
+    } else if has_failed {
+        Outcome::NotRenewed
+    } else {
+        Outcome::Ready
+    };
+    let finding = target.and_then(|target| target.findings.first());
+    let rule = finding.filter(|finding| finding.rule.severity != Severity::Info).map(|finding| finding.rule.id);
+    Fate { certificate: object, outcome, rule }
 }
 
 /// Whether a Gateway or ListenerSet has an annotation for cert-manager.

@@ -4,8 +4,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::api::{Object, Secret, SecretValue};
 use crate::engine::cluster::{Cluster, Shelf};
@@ -24,19 +24,50 @@ const PUBLIC: [&str; 4] = ["tls.crt", "ca.crt", "truststore.p12", "truststore.jk
 /// Stands in the place of a value that is not shown.
 const HIDDEN: &str = "[redacted: see --show-private-key]";
 
-/// A `List` of the objects of a chain, kind by kind and sorted by namespace and name.
-pub fn list(cluster: &Cluster, keys: Keys) -> Value {
-    let mut items = Vec::new();
-    add(&mut items, &cluster.certificates, |_| true);
-    add(&mut items, &cluster.requests, |_| true);
-    add(&mut items, &cluster.orders, |_| true);
-    add(&mut items, &cluster.challenges, |_| true);
-    items.extend(cluster.secrets.iter().map(|object| secret(object, keys)));
-    add(&mut items, &cluster.pods, is_solver);
-    add(&mut items, &cluster.services, is_solver);
-    add(&mut items, &cluster.ingresses, is_solver);
-    add(&mut items, &cluster.http_routes, is_solver);
-    json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items})
+/// A `List` of the objects of a chain, kind by kind and sorted by namespace and name. It is made as it is written.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List<'c> {
+    api_version: &'static str,
+    items: Items<'c>,
+    kind: &'static str,
+    metadata: Head,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    resource_version: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Items<'c> {
+    cluster: &'c Cluster,
+    keys: Keys,
+}
+
+impl<'c> List<'c> {
+    /// The objects of a cluster.
+    pub fn of(cluster: &'c Cluster, keys: Keys) -> Self {
+        let (items, metadata) = (Items { cluster, keys }, Head { resource_version: "" });
+        Self { api_version: "v1", items, kind: "List", metadata }
+    }
+}
+
+impl Serialize for Items<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let cluster = self.cluster;
+        let all = wholes(&cluster.certificates, |_| true)
+            .chain(wholes(&cluster.requests, |_| true))
+            .chain(wholes(&cluster.orders, |_| true))
+            .chain(wholes(&cluster.challenges, |_| true))
+            .chain(cluster.secrets.iter().map(|object| secret(object, self.keys)))
+            .chain(wholes(&cluster.pods, is_solver))
+            .chain(wholes(&cluster.services, is_solver))
+            .chain(wholes(&cluster.ingresses, is_solver))
+            .chain(wholes(&cluster.http_routes, is_solver));
+        serializer.collect_seq(all)
+    }
 }
 
 /// Whether cert-manager made it for a Challenge, or has written into it.
@@ -44,8 +75,8 @@ fn is_solver<T: Object>(object: &T) -> bool {
     object.controller().is_some_and(|owner| owner.kind == Kind::Challenge.word())
 }
 
-fn add<T: Object + Serialize>(items: &mut Vec<Value>, shelf: &Shelf<T>, wanted: impl Fn(&T) -> bool) {
-    items.extend(shelf.iter().filter(|object| wanted(object)).map(whole));
+fn wholes<T: Object + Serialize>(shelf: &Shelf<T>, wanted: impl Fn(&T) -> bool) -> impl Iterator<Item = Value> {
+    shelf.iter().filter(move |object| wanted(object)).map(whole)
 }
 
 /// The object with its head. An empty status is left out, as the API server does.

@@ -132,14 +132,14 @@ pub fn all(cluster: &Cluster) -> Vec<(ObjRef, Option<OwnerReference>)> {
     all
 }
 
-/// What the rules look at: the cluster, its Events, and `rest`, which it does not keep. `rest` also says how far the
-/// look at other kinds went.
-pub fn out(engine: &Engine, rest: &Objects) -> Objects {
-    let mut objects = rest.clone();
-    let cluster = engine.objects();
+/// What the rules look at: the cluster, which is empty then, its Events, and `rest`, which it does not keep. `rest` also
+/// says how far the look at other kinds went.
+pub fn out(engine: &mut Engine, rest: Objects) -> Objects {
+    let mut objects = rest;
+    let cluster = engine.cluster();
     macro_rules! take {
         ($list:ident, $shelf:ident) => {
-            objects.$list = cluster.$shelf.iter().cloned().collect();
+            objects.$list = std::mem::take(&mut cluster.$shelf).into_all();
         };
     }
     each_kind!(take);

@@ -63,6 +63,8 @@ pub struct Recorder {
     /// What was told of an object already, so that an Event does not say it again.
     said: HashMap<ObjRef, HashSet<String>>,
     events: usize,
+    /// Whether nobody will read what is told: only refusals are noted then.
+    is_silent: bool,
     /// Where the entry of a repeated trouble is.
     troubles: HashMap<(ObjRef, String), usize>,
 }
@@ -85,6 +87,11 @@ impl Recorder {
         recorder
     }
 
+    /// Notes refusals and nothing else.
+    pub fn silent() -> Self {
+        Self { is_silent: true, ..Self::default() }
+    }
+
     /// The timeline so far.
     pub fn finish(self) -> Timeline {
         Timeline { entries: self.entries.into_iter().flatten().collect(), refusals: self.refusals }
@@ -95,6 +102,7 @@ impl Recorder {
         match moment {
             Moment::Looked(step) => self.look(step, engine),
             Moment::Answered { .. } => {}
+            Moment::Changed { .. } if self.is_silent => {}
             Moment::Changed { at, objects } => {
                 for object in *objects {
                     self.update(*at, object, engine.objects());
@@ -104,6 +112,26 @@ impl Recorder {
     }
 
     fn look(&mut self, step: &Step, engine: &Engine) {
+        if !self.is_silent {
+            self.happened(step, engine);
+        }
+        let object = &step.item.1;
+        for refusal in &step.refusals {
+            let known = (object.clone(), refusal.clone());
+            if !self.refusals.contains(&known) {
+                // Nobody asked, and cert-manager says it by itself.
+                let is_plain = matches!(refusal, Refusal::NoTrigger { untrue, .. } if untrue.is_empty());
+                let is_told = self.is_silent || is_plain || refusal.event().is_some();
+                self.refusals.push(known);
+                if !is_told {
+                    let what = format!("no Certificate: {refusal}");
+                    self.tell(step.at, object, "refusal", Aspect { what, why: String::new(), tone: Tone::Plain });
+                }
+            }
+        }
+    }
+
+    fn happened(&mut self, step: &Step, engine: &Engine) {
         self.changes(step.at, &step.changes, engine.objects());
         let all = engine.events().all();
         for told in &all[self.events.min(all.len())..] {
@@ -128,19 +156,6 @@ impl Recorder {
         let object = &step.item.1;
         if let Some(trouble) = &step.trouble {
             self.trouble(step.at, object, trouble);
-        }
-        for refusal in &step.refusals {
-            let known = (object.clone(), refusal.clone());
-            if !self.refusals.contains(&known) {
-                // Nobody asked, and cert-manager says it by itself.
-                let is_plain = matches!(refusal, Refusal::NoTrigger { untrue, .. } if untrue.is_empty());
-                let is_told = is_plain || refusal.event().is_some();
-                self.refusals.push(known);
-                if !is_told {
-                    let what = format!("no Certificate: {refusal}");
-                    self.tell(step.at, object, "refusal", Aspect { what, why: String::new(), tone: Tone::Plain });
-                }
-            }
         }
     }
 

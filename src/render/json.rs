@@ -18,11 +18,16 @@ use super::escape;
 /// Pretty JSON with four spaces and a final line break.
 pub fn text<T: Serialize>(value: &T) -> String {
     let mut bytes = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut bytes, Escaping(PrettyFormatter::with_indent(b"    ")));
     // Our own structs have string keys and no failing parts; a Vec takes every write.
-    value.serialize(&mut serializer).expect("our documents are JSON");
-    bytes.push(b'\n');
+    write(&mut bytes, value).expect("our documents are JSON");
     String::from_utf8(bytes).expect("serde_json writes UTF-8")
+}
+
+/// The same, as it comes.
+pub fn write<T: Serialize>(mut out: &mut dyn io::Write, value: &T) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(&mut out, Escaping(PrettyFormatter::with_indent(b"    ")));
+    value.serialize(&mut serializer)?;
+    out.write_all(b"\n")
 }
 
 /// One line of compact JSON.
