@@ -7,6 +7,7 @@ mod audit;
 mod child;
 mod cluster;
 mod dump;
+mod issue;
 mod lab;
 mod network;
 mod relay;
@@ -22,7 +23,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use child::Program;
-use lab::Lab;
+use lab::{Controllers, Lab};
 use table::Table;
 
 #[derive(Parser)]
@@ -40,6 +41,12 @@ enum Mode {
     Load { file: String },
     /// The stricter baseline: each line of a fleet's file into its type, knowing beforehand which one it is.
     Lines { file: PathBuf },
+    /// The baseline for issuances: so many keys, requests and certificates in a bare loop.
+    Bare { count: usize },
+    /// The engine alone: so many issuances.
+    Play { count: usize },
+    /// So many issuances as far as they can be told without keys.
+    Plan { count: usize },
 }
 
 #[derive(clap::Args)]
@@ -58,8 +65,8 @@ struct Setting {
     /// A tenth of all sizes, to try the bench itself. The figures mean nothing.
     #[arg(long)]
     small: bool,
-    /// Only these parts, by commas: start, files, all, one, network.
-    #[arg(long, value_delimiter = ',', default_values = ["start", "files", "all", "one", "network"])]
+    /// Only these parts, by commas: start, files, issue, all, one, network.
+    #[arg(long, value_delimiter = ',', default_values = ["start", "files", "issue", "all", "one", "network"])]
     only: Vec<String>,
 }
 
@@ -87,6 +94,9 @@ fn main() -> ExitCode {
         Mode::Measure(setting) => measure(&setting),
         Mode::Load { file } => dump::load(&file),
         Mode::Lines { file } => dump::lines(&file),
+        Mode::Bare { count } => issue::bare(count),
+        Mode::Play { count } => issue::played(count),
+        Mode::Plan { count } => issue::plan(count),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -118,8 +128,13 @@ fn measure(setting: &Setting) -> anyhow::Result<()> {
     if wanted("files") {
         dump::measure(&bench, &mut table)?;
     }
+    if wanted("issue") {
+        issue::measure(&bench, &mut table)?;
+        let lab = Lab::start(&setting.lab, &setting.work.join("lab"), Controllers::All)?;
+        issue::real(&bench, &lab, &mut table)?;
+    }
     if wanted("all") || wanted("one") || wanted("network") {
-        let lab = Lab::start(&setting.lab, &setting.work.join("lab"))?;
+        let lab = Lab::start(&setting.lab, &setting.work.join("lab"), Controllers::None)?;
         if wanted("all") {
             cluster::all_certificates(&bench, &lab, &mut table)?;
         }

@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -51,9 +51,14 @@ impl Program {
         command
     }
 
+    /// Runs it once, unmeasured.
+    pub fn run(&self, args: &[&str]) -> anyhow::Result<Output> {
+        self.command(&[], args).output().with_context(|| format!("{} does not start", self.name))
+    }
+
     /// What it prints.
     pub fn output(&self, args: &[&str]) -> anyhow::Result<String> {
-        let out = self.command(&[], args).output().with_context(|| format!("{} does not start", self.name))?;
+        let out = self.run(args)?;
         Ok(String::from_utf8_lossy(&out.stdout).into_owned())
     }
 

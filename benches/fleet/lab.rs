@@ -1,4 +1,4 @@
-//! A lab for measuring: an API server with its audit log, and nobody who would work on the objects.
+//! A lab for measuring: an API server with its audit log, with or without those who work on the objects.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -24,8 +24,15 @@ struct Ready {
     audit_log: PathBuf,
 }
 
+/// Whether cert-manager's controllers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controllers {
+    All,
+    None,
+}
+
 impl Lab {
-    pub fn start(bin: &Path, dir: &Path) -> anyhow::Result<Self> {
+    pub fn start(bin: &Path, dir: &Path, controllers: Controllers) -> anyhow::Result<Self> {
         crate::note("starting a lab");
         if dir.exists() {
             std::fs::remove_dir_all(dir)?;
@@ -33,7 +40,9 @@ impl Lab {
         std::fs::create_dir_all(dir)?;
         let log = std::fs::File::create(dir.with_extension("log"))?;
         let mut child = Command::new(bin.join("lab"))
-            .args(["up", "--controllers=none", "--garbage-collector=false", "--audit", "--dir"])
+            .arg("up")
+            .args((controllers == Controllers::None).then_some("--controllers=none"))
+            .args(["--garbage-collector=false", "--audit", "--dir"])
             .arg(dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
