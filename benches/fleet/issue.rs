@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use jiff::Timestamp;
-use kubectl_cert::api::{Certificate, CertificateConditionType, ClusterIssuer, json};
+use kubectl_cert::api::{Certificate, CertificateConditionType, ClusterIssuer};
 use kubectl_cert::dryrun::outside::Outside;
 use kubectl_cert::dryrun::world::World;
 use kubectl_cert::dryrun::{Limits, play};
@@ -46,10 +46,10 @@ pub fn played(count: usize) -> anyhow::Result<()> {
     let mut engine = Engine::new(start, 1, Flags::default());
     for name in ["selfsigned", "ca"] {
         let spec = if name == "ca" { r#"{"ca":{"secretName":"root"}}"# } else { r#"{"selfSigned":{}}"# };
-        let issuer: ClusterIssuer = json::read(&format!(r#"{{"metadata":{{"name":"{name}"}},"spec":{spec}}}"#))?;
+        let issuer: ClusterIssuer = serde_json::from_str(&format!(r#"{{"metadata":{{"name":"{name}"}},"spec":{spec}}}"#))?;
         engine.cluster().adopt(issuer);
     }
-    engine.cluster().adopt(json::read::<Certificate>(
+    engine.cluster().adopt(serde_json::from_str::<Certificate>(
         r#"{"metadata":{"name":"root","namespace":"cert-manager"},"spec":{"isCA":true,"commonName":"Root","secretName":"root",
             "privateKey":{"algorithm":"ECDSA"},"issuerRef":{"name":"selfsigned","kind":"ClusterIssuer"}}}"#,
     )?);
@@ -83,7 +83,7 @@ pub fn plan(count: usize) -> anyhow::Result<()> {
 }
 
 fn certificate(number: usize) -> anyhow::Result<Certificate> {
-    Ok(json::read(&format!(
+    Ok(serde_json::from_str(&format!(
         r#"{{"metadata":{{"name":"c{number}","namespace":"shop"}},"spec":{{"secretName":"c{number}-tls",
             "dnsNames":["c{number}.example.com"],"privateKey":{{"algorithm":"ECDSA","size":256}},
             "issuerRef":{{"name":"ca","kind":"ClusterIssuer"}}}}}}"#

@@ -121,7 +121,7 @@ fn error_of(response: &Response, method: &str, url: &str, namespace: &str) -> St
     let errors: Option<Vec<&str>> =
         value["errors"].as_array().map(|errors| errors.iter().filter_map(Value::as_str).collect());
     let (word, text) = match errors {
-        Some(errors) => ("Errors", errors.iter().map(|error| format!("* {error}")).collect::<String>()),
+        Some(errors) => ("Errors", errors.iter().fold(String::new(), |text, error| text + "* " + error)),
         None => ("Raw Message", String::from_utf8_lossy(&response.body).into_owned()),
     };
     let namespace = if namespace.is_empty() { String::new() } else { format!("Namespace: {namespace}\n") };

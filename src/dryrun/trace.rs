@@ -148,7 +148,9 @@ fn answer(answer: &Answer) -> String {
         Answer::Acme(Ok(reply)) => reply_words(reply),
         Answer::Acme(Err(failure)) => failure_words(failure),
         Answer::Http01Check(Ok(reply)) => reply.status.to_string(),
-        Answer::Http01Check(Err(words)) | Answer::Dns01Check(Err(words)) => words.clone(),
+        Answer::Http01Check(Err(words))
+        | Answer::Dns01Check(Err(words))
+        | Answer::Vault(VaultAnswer::NoLogin(words) | VaultAnswer::Failed(words)) => words.clone(),
         Answer::Dns01Check(Ok(true)) => "the value is there".to_owned(),
         Answer::Dns01Check(Ok(false)) => "the value is not there".to_owned(),
         Answer::Dns01Change(Ok(())) => "done".to_owned(),
@@ -156,7 +158,6 @@ fn answer(answer: &Answer) -> String {
         Answer::Vault(VaultAnswer::Nobody) => "nobody can tell".to_owned(),
         Answer::Vault(VaultAnswer::Healthy) => "in order".to_owned(),
         Answer::Vault(VaultAnswer::Signed { ca_chain, .. }) => format!("a certificate, and {} of CAs", ca_chain.len()),
-        Answer::Vault(VaultAnswer::NoLogin(words) | VaultAnswer::Failed(words)) => words.clone(),
     }
 }
 

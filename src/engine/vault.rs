@@ -279,8 +279,9 @@ fn app_role(secrets: Secrets, role: &VaultAppRole, server: &str) -> Result<Login
 
 /// A login by a POST with one secret member, the last one.
 fn posted(url: String, open: Vec<(&'static str, String)>, secret: (&'static str, Redacted<String>)) -> Login {
-    let real = open.iter().map(|(name, value)| (*name, Redacted::new(value.clone()))).chain([secret.clone()]).collect();
-    let told = open.into_iter().chain([(secret.0, SECRET.to_owned())]).collect();
+    let name = secret.0;
+    let real = open.iter().map(|(name, value)| (*name, Redacted::new(value.clone()))).chain([secret]).collect();
+    let told = open.into_iter().chain([(name, SECRET.to_owned())]).collect();
     Login {
         told: Some(Call { method: "POST", url: url.clone(), body: told }),
         real: VaultLogin::Post { url, body: real },

@@ -81,7 +81,8 @@ fn each_fault_has_its_root_cause() {
         net.name(&host, &["45.33.32.1", "2606:4700::1"]);
         net.closed("[2606:4700::1]:80");
     };
-    let cases: Vec<(Box<dyn Fn(&mut Net)>, &str)> = vec![
+    type Break = Box<dyn Fn(&mut Net)>;
+    let cases: Vec<(Break, &str)> = vec![
         (Box::new(gone), "http01-probe-name"),
         (Box::new(closed), "http01-probe-connection"),
         (Box::new(answers(String::new())), "http01-probe-no-http"),
