@@ -1,7 +1,14 @@
 //! The registered domain of a name, as public CAs count it.
 //!
-//! Goes by the Public Suffix List with its private section (`github.io` is a suffix), as built into the crate `psl`: as
-//! old as that crate.
+//! Goes by the Public Suffix List with its private section (`github.io` is a suffix), which stands in
+//! `registered/suffixes.txt`, each rule in ASCII and on a line of its own: as old as the crate `psl` that a test takes it
+//! from. The crate itself is that list as 10,000 functions, of which a program would be 5 MB larger.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+/// The rules of the list (<https://publicsuffix.org/list/>): `com`, `*.ck`, `!www.ck`.
+static RULES: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("registered/suffixes.txt").lines().collect());
 
 /// The registered domain that a DNS name lies under: one label more than a public suffix. A name that is a public suffix
 /// itself stands for itself, as it does for Let's Encrypt (`ratelimits`, `FQDNsToETLDsPlusOne`). Wildcards count as the
@@ -12,7 +19,25 @@ pub fn registered_domain(name: &str) -> Option<String> {
     if name.is_empty() || name == "*" {
         return None;
     }
-    Some(psl::domain_str(name).unwrap_or(name).to_owned())
+    let suffix = suffix(name);
+    let above = name[..name.len() - suffix.len()].strip_suffix('.');
+    let domain = above.map_or(name, |above| &name[above.rfind('.').map_or(0, |dot| dot + 1)..]);
+    Some(domain.to_owned())
+}
+
+/// The public suffix that a name ends in: by the longest rule that fits, or its last label if none does.
+fn suffix(name: &str) -> &str {
+    let mut rest = name;
+    while let Some((_, above)) = rest.split_once('.') {
+        if RULES.contains(format!("!{rest}").as_str()) {
+            return above;
+        }
+        if RULES.contains(rest) || RULES.contains(format!("*.{above}").as_str()) {
+            return rest;
+        }
+        rest = above;
+    }
+    rest
 }
 
 #[cfg(test)]

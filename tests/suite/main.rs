@@ -38,6 +38,7 @@ mod shims;
 mod sources;
 mod starts;
 mod stub_ca;
+mod suffixes;
 mod widths;
 
 use differential::is_set;
