@@ -12,6 +12,7 @@ pub mod condition;
 pub mod gateway;
 pub mod issuer;
 pub mod issuer_ref;
+pub mod json;
 pub mod object;
 pub mod order;
 pub mod pod_template;

@@ -17,11 +17,12 @@ use k8s_openapi::api::core::v1::{Event, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::api::{
     Certificate, CertificateRequest, Challenge, ClusterIssuer, ExternalIssuer, Gateway, HttpRoute, Issuer, ListenerSet,
-    Object, Order, Secret,
+    Object, Order, Secret, json,
 };
 use crate::fact::{Denial, Fact, Failure, WhyNot};
 use crate::objref::{Kind, ObjRef};
@@ -89,16 +90,12 @@ impl Objects {
 
     /// Reads one object and takes it; `false` if nobody here speaks of its kind. Issuers of other groups are known by the
     /// end of their kind's name.
-    pub fn take<'de, D: Deserializer<'de>>(
-        &mut self,
-        api_version: &str,
-        kind: &str,
-        from: D,
-    ) -> Result<bool, D::Error> {
-        fn push<'de, T: Deserialize<'de>, D: Deserializer<'de>>(into: &mut Vec<T>, from: D) -> Result<(), D::Error> {
-            into.push(T::deserialize(from)?);
+    pub fn take(&mut self, api_version: &str, kind: &str, json: &str) -> Result<bool, serde_json::Error> {
+        fn push<T: DeserializeOwned>(into: &mut Vec<T>, from: &str) -> Result<(), serde_json::Error> {
+            into.push(json::read(from)?);
             Ok(())
         }
+        let from = json;
         match Kind::from_api(api_version, kind) {
             Some(Kind::Certificate) => push(&mut self.certificates, from)?,
             Some(Kind::CertificateRequest) => push(&mut self.requests, from)?,
@@ -131,7 +128,7 @@ impl Objects {
     }
 
     /// Of a CustomResourceDefinition of cert-manager's own only its labels are kept: they tell which release it is of.
-    fn define<'de, D: Deserializer<'de>>(&mut self, from: D) -> Result<(), D::Error> {
+    fn define(&mut self, from: &str) -> Result<(), serde_json::Error> {
         #[derive(Deserialize)]
         struct Labelled {
             metadata: LabelledMeta,
@@ -142,7 +139,7 @@ impl Objects {
             name: String,
             labels: Option<BTreeMap<String, String>>,
         }
-        let LabelledMeta { name, labels } = Labelled::deserialize(from)?.metadata;
+        let LabelledMeta { name, labels } = json::read::<Labelled>(from)?.metadata;
         let is_own = |kind: Kind| kind.group().ends_with("cert-manager.io") && kind.resource() == name;
         if Kind::ALL.into_iter().any(is_own) {
             self.definitions.insert(name, labels.unwrap_or_default());

@@ -46,7 +46,8 @@ pub fn played(count: usize) -> anyhow::Result<()> {
     let mut engine = Engine::new(start, 1, Flags::default());
     for name in ["selfsigned", "ca"] {
         let spec = if name == "ca" { r#"{"ca":{"secretName":"root"}}"# } else { r#"{"selfSigned":{}}"# };
-        let issuer: ClusterIssuer = serde_json::from_str(&format!(r#"{{"metadata":{{"name":"{name}"}},"spec":{spec}}}"#))?;
+        let issuer: ClusterIssuer =
+            serde_json::from_str(&format!(r#"{{"metadata":{{"name":"{name}"}},"spec":{spec}}}"#))?;
         engine.cluster().adopt(issuer);
     }
     engine.cluster().adopt(serde_json::from_str::<Certificate>(

@@ -135,7 +135,7 @@ async fn get(session: &Session, object: &ObjRef) -> Result<Certificate, RequestE
     let path = object_path(object);
     // Anything but an object of the API is refused here, before it is read leniently.
     let body = crate::source::cluster::object(session, &path).await?;
-    decode::read(&body).map_err(|error| RequestError::Decode {
+    decode::read(&String::from_utf8_lossy(&body)).map_err(|error| RequestError::Decode {
         path,
         line: error.line(),
         column: error.column(),

@@ -89,7 +89,7 @@ fn table(args: &StatusArgs, context: &mut Context) -> Result<Exit, Failure> {
 }
 
 fn row(object: DynamicObject, choice: &Choice, now: Timestamp) -> Option<Row> {
-    let certificate: Certificate = serde_json::from_value(serde_json::to_value(object).ok()?).ok()?;
+    let certificate: Certificate = crate::api::json::of_value(&serde_json::to_value(object).ok()?).ok()?;
     let mut objects = Objects::default();
     objects.certificates.extend(choice.takes(&certificate).then_some(certificate));
     let inventory = Inventory::new(objects);

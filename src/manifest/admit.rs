@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeError, Engine as _};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::note::{Note, Said};
@@ -137,10 +138,10 @@ impl Door {
         let mut objects = Objects::default();
         for stored in self.objects.into_iter().filter(|stored| stored.is_applied) {
             // Whatever could not be read was refused at the door.
-            let _ = objects.take(&stored.api_version, &stored.kind, stored.value);
+            let _ = objects.take(&stored.api_version, &stored.kind, &stored.value.to_string());
         }
         for manifest in std::mem::take(&mut self.foreign) {
-            let taken = objects.take(&manifest.api_version, &manifest.kind_word, manifest.value.clone());
+            let taken = objects.take(&manifest.api_version, &manifest.kind_word, &manifest.value.to_string());
             if taken.is_err() {
                 self.notes.push(note(&manifest, &Path::root(), unfit()));
             }
@@ -240,17 +241,15 @@ fn applied(before: &Value, mut value: Value) -> Value {
 /// An object of a kind of Kubernetes' own or of the Gateway API: unknown fields are told where all fields are known, and
 /// it must fit its type.
 fn whole(manifest: &Manifest, mut value: Value, unknown: UnknownFields) -> Result<Outcome, Said> {
-    let mut paths = Vec::new();
-    let mut ignored = |path: serde_ignored::Path<'_>| paths.push(steps(&path));
-    let read = serde_ignored::Deserializer::new(&value, &mut ignored);
-    let taken = Objects::default().take(&manifest.api_version, &manifest.kind_word, read);
-    taken.map_err(|_| unfit())?;
+    let mut objects = Objects::default();
+    objects.take(&manifest.api_version, &manifest.kind_word, &value.to_string()).map_err(|_| unfit())?;
+    let mut paths = known(&objects, &value).map(|known| lost(&value, &known, &Path::root())).unwrap_or_default();
     if manifest.kind == Some(Kind::Secret) {
         base64(&value)?;
         typed(&mut value);
     }
     // apiVersion and kind are no members of the types.
-    paths.retain(|path| is_whole(manifest.kind) && !is_head(path));
+    paths.retain(|path| !is_head(path));
     paths.sort_by_cached_key(Path::to_string);
     match (unknown, manifest.kind) {
         (UnknownFields::Refuse, Some(kind)) if !paths.is_empty() => {
@@ -291,46 +290,49 @@ fn is_head(path: &Path) -> bool {
     matches!(path.steps(), [Step::Field(name)] if name == "apiVersion" || name == "kind")
 }
 
-/// Whether the type knows every field of the kind.
-fn is_whole(kind: Option<Kind>) -> bool {
-    match kind {
-        Some(
-            Kind::Event
-            | Kind::Pod
-            | Kind::Service
-            | Kind::Ingress
-            | Kind::IngressClass
-            | Kind::Deployment
-            | Kind::Lease
-            | Kind::EndpointSlice
-            | Kind::Host
-            | Kind::Secret,
-        ) => true,
-        // Of these only what bears on certificates is read; those of cert-manager go by their schema.
-        Some(
-            Kind::HttpRoute
-            | Kind::Gateway
-            | Kind::ListenerSet
-            | Kind::Certificate
-            | Kind::CertificateRequest
-            | Kind::Order
-            | Kind::Challenge
-            | Kind::Issuer
-            | Kind::ClusterIssuer,
-        )
-        | None => false,
+/// An object as its type keeps it; `None` for those of which only what bears on certificates is read, and those of
+/// cert-manager, which go by their schema.
+fn known(objects: &Objects, given: &Value) -> Option<Value> {
+    fn first<T: Serialize>(objects: &[T]) -> Option<Value> {
+        serde_json::to_value(objects.first()?).ok()
     }
+    first(&objects.events)
+        .or_else(|| first(&objects.pods))
+        .or_else(|| first(&objects.services))
+        .or_else(|| first(&objects.ingresses))
+        .or_else(|| first(&objects.ingress_classes))
+        .or_else(|| first(&objects.deployments))
+        .or_else(|| first(&objects.leases))
+        .or_else(|| first(&objects.endpoint_slices))
+        .or_else(|| {
+            // Our type of a Secret lays `stringData` over `data`.
+            let mut known: Map<String, Value> = ["type", "immutable", "data", "stringData"]
+                .into_iter()
+                .filter_map(|member| Some((member.to_owned(), given.get(member)?.clone())))
+                .collect();
+            known.insert("metadata".to_owned(), serde_json::to_value(&objects.secrets.first()?.metadata).ok()?);
+            Some(known.into())
+        })
 }
 
-fn steps(path: &serde_ignored::Path<'_>) -> Path {
-    use serde_ignored::Path as Ignored;
-    let (parent, step) = match path {
-        Ignored::Root => return Path::root(),
-        Ignored::Seq { parent, index } => (parent, Step::Index(*index)),
-        Ignored::Map { parent, key } => (parent, Step::Field(key.clone().into())),
-        Ignored::Some { parent } | Ignored::NewtypeStruct { parent } | Ignored::NewtypeVariant { parent } => {
-            return steps(parent);
+/// The members that were given and that the type does not keep. It keeps no `null` either, which is no word of a field.
+fn lost(given: &Value, kept: &Value, at: &Path) -> Vec<Path> {
+    match (given, kept) {
+        (Value::Object(given), Value::Object(kept)) => {
+            let below = |(name, given): (&String, &Value)| match kept.get(name) {
+                Some(kept) => lost(given, kept, &at.child(name.clone())),
+                None if given.is_null() => Vec::new(),
+                None => vec![at.child(name.clone())],
+            };
+            given.iter().flat_map(below).collect()
         }
-    };
-    steps(parent).steps().iter().cloned().chain([step]).collect()
+        (Value::Array(given), Value::Array(kept)) => {
+            let pairs = given.iter().zip(kept).enumerate();
+            pairs.flat_map(|(index, (given, kept))| lost(given, kept, &at.index(index))).collect()
+        }
+        (
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_),
+            _,
+        ) => Vec::new(),
+    }
 }

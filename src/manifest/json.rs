@@ -4,6 +4,7 @@ use serde_json::{Deserializer, Value};
 
 use super::place::Position;
 use super::yaml::{Fault, Parsed};
+use crate::api::json;
 
 /// Whether a text begins as JSON does.
 pub fn begins(text: &str) -> bool {
@@ -20,7 +21,7 @@ pub fn documents(text: &str) -> Result<Vec<Parsed>, Fault> {
     while let Some(value) = values.next() {
         let value = value.map_err(|error| Fault {
             at: Position { line: error.line().max(1), column: error.column().max(1) },
-            what: without_place(&error.to_string()),
+            what: json::words(&error),
         })?;
         let range = from..values.byte_offset();
         from = range.end;
@@ -33,9 +34,4 @@ pub fn documents(text: &str) -> Result<Vec<Parsed>, Fault> {
         }
     }
     Ok(documents)
-}
-
-/// `serde_json` puts the place behind its words.
-fn without_place(words: &str) -> String {
-    words.rsplit_once(" at line ").map_or(words, |(what, _)| what).to_owned()
 }

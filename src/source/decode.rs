@@ -16,6 +16,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use self::head::{Head, Items};
+use crate::api::json;
 use crate::api::version::not_served;
 use crate::inventory::Objects;
 
@@ -146,25 +147,24 @@ fn why(error: &serde_json::Error) -> String {
 
 /// Reads one object of a known type. A time out of range, which would make the whole of it unreadable, becomes the
 /// nearest in range.
-pub fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(json).or_else(|error| {
+pub fn read<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error> {
+    json::read(json).or_else(|error| {
         // The first error says where; one of a changed text could not.
-        in_range(json).and_then(|value| serde_json::from_value(value).ok()).ok_or(error)
+        in_range(json).and_then(|value| json::of_value(&value).ok()).ok_or(error)
     })
 }
 
 /// The object with its times brought into range, if any is out of it.
-fn in_range(json: &[u8]) -> Option<Value> {
-    let mut value = serde_json::from_slice(json).ok()?;
+fn in_range(json: &str) -> Option<Value> {
+    let mut value = serde_json::from_str(json).ok()?;
     (times::bring_into_range(&mut value) > 0).then_some(value)
 }
 
 fn take_object(objects: &mut Objects, api_version: &str, kind: &str, json: &str) -> Result<(), serde_json::Error> {
-    let taken = objects.take(api_version, kind, &mut serde_json::Deserializer::from_str(json));
-    taken.map(|_| ()).or_else(|error| {
-        let value = in_range(json.as_bytes()).ok_or(error)?;
+    objects.take(api_version, kind, json).map(drop).or_else(|error| {
+        let value = in_range(json).ok_or(error)?;
         // The first error says where; one of a changed text could not.
-        objects.take(api_version, kind, value).map(|_| ())
+        objects.take(api_version, kind, &value.to_string()).map(drop)
     })
 }
 

@@ -70,6 +70,9 @@ fn a_challenge_that_works_from_here_adds_nothing() {
     assert!(!withheld.contains("http01-probe"), "{withheld}");
 }
 
+/// What is changed in a network in which all is well.
+type Break = Box<dyn Fn(&mut Net)>;
+
 #[test]
 fn each_fault_has_its_root_cause() {
     let (host, _) = keys().remove(0);
@@ -81,7 +84,6 @@ fn each_fault_has_its_root_cause() {
         net.name(&host, &["45.33.32.1", "2606:4700::1"]);
         net.closed("[2606:4700::1]:80");
     };
-    type Break = Box<dyn Fn(&mut Net)>;
     let cases: Vec<(Break, &str)> = vec![
         (Box::new(gone), "http01-probe-name"),
         (Box::new(closed), "http01-probe-connection"),

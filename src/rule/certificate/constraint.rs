@@ -162,10 +162,7 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         pems.insert(0, leaf.signed_by(&key, &signer.expect("at least a root")).unwrap().pem());
         let specimen = Specimen::healthy().broken(|objects| {
-            objects
-                .secret()
-                .data
-                .insert("tls.crt".into(), SecretValue::Bytes(pems.concat().into_bytes().into()));
+            objects.secret().data.insert("tls.crt".into(), SecretValue::Bytes(pems.concat().into_bytes().into()));
         });
         let found = specimen.judge();
         let ours =

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{PORT, aggregate, delete_owned, labels_with_extra, metadata, owned};
 use crate::api::Challenge;
+use crate::api::json;
 use crate::api::pod_template::{PodTemplate, Resources};
 use crate::engine::flags::Flags;
 use crate::engine::turn::Turn;
@@ -150,6 +151,6 @@ fn merge_resources(container: &mut Container, wanted: &Resources) {
 
 /// The same in Kubernetes' own type.
 fn same<A: Serialize, B: DeserializeOwned>(ours: &A) -> B {
-    let json = serde_json::to_value(ours).expect("wire types have text keys only");
-    serde_json::from_value(json).expect("both types mirror the same Go type")
+    let text = serde_json::to_string(ours).expect("wire types have text keys only");
+    json::read(&text).expect("both types mirror the same Go type")
 }

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::meta::go_type;
+use crate::api::json;
 use crate::duration::parse_go;
 
 /// The fields of users that hold bytes: where they are, and what Go calls the place.
@@ -21,7 +22,7 @@ pub fn read<T: DeserializeOwned>(kind: &str, value: &Value) -> Result<T, String>
     durations(value)?;
     let mut value = value.clone();
     bytes(kind, &mut value)?;
-    serde_json::from_value(value).map_err(|error| error.to_string())
+    json::of_value(&value).map_err(|error| json::words(&error))
 }
 
 /// Go reads a duration when it meets it, in the order of the text, which the API server sorts.
