@@ -42,7 +42,7 @@ pub use request::{
     CertificateRequest, CertificateRequestCondition, CertificateRequestSpec, CertificateRequestStatus,
     RequestConditionType, RequestReason,
 };
-pub use secret::{Secret, SecretValue};
+pub use secret::{Secret, SecretValue, withheld};
 pub use solver::{AcmeSolver, CnameStrategy, Selector};
 pub use wire::{Base64Text, GoDuration};
 

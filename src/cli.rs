@@ -60,6 +60,8 @@ pub enum Command {
     Forecast(ForecastArgs),
     /// Set what is issued, and what is planned, against the CA's rate limits
     Budget(BudgetArgs),
+    /// Save what a diagnosis reads, without secrets, to be read with --from
+    Collect(CollectArgs),
     /// Print the versions of this program and of cert-manager
     Version(VersionArgs),
 }
@@ -168,6 +170,10 @@ pub struct DiagnoseArgs {
     /// Exit with 1 from this severity on
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t)]
     pub fail_on: FailOn,
+
+    /// Quote what cert-manager's Pods say of these objects in their logs; logs of saved files are quoted anyway
+    #[arg(long, conflicts_with = "from")]
+    pub logs: bool,
 
     /// Output form
     #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
@@ -408,6 +414,33 @@ pub enum BudgetOutput {
     Wide,
     Json,
     Yaml,
+}
+
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// All namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// The namespaces to read; may be given several times, or with commas between
+    #[arg(id = "namespace", short, long, value_name = "NAME", action = clap::ArgAction::Append, value_delimiter = ',')]
+    pub namespaces: Vec<String>,
+
+    /// Where to write: FILE.tar.gz, or a folder
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<std::path::PathBuf>,
+
+    /// The last lines of cert-manager's Pods too
+    #[arg(long)]
+    pub logs: bool,
+
+    /// Replace names, hosts and addresses, equal ones by equal ones and with no way back
+    #[arg(long)]
+    pub redact: bool,
+
+    /// How long it may take, such as 2m; what was not read by then is noted
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub timeout: String,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 
 pub mod budget;
 mod choose;
+pub mod collect;
 pub mod diagnose;
 pub mod dry_run;
 pub mod explain;
@@ -105,6 +106,7 @@ pub fn run(cli: Cli, context: &mut Context) -> Result<Exit, Failure> {
         Some(Command::Explain(args)) => explain::run(&args, context),
         Some(Command::Forecast(args)) => forecast::run(&args, context),
         Some(Command::Budget(args)) => budget::run(&args, context),
+        Some(Command::Collect(args)) => collect::run(&args, context),
         Some(Command::Version(args)) => version::run(&args, context),
         None => help(context),
     }?;

@@ -9,6 +9,7 @@ mod controller;
 mod release;
 #[cfg(test)]
 pub mod specimen;
+mod spoken;
 mod stored;
 mod subject;
 

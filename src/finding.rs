@@ -50,6 +50,8 @@ pub enum Witness {
     Metadata(Kind),
     /// What a Secret holds.
     Data(Kind),
+    /// A line of the log of a Pod, with its namespace and container.
+    Log(String),
     /// What we worked out from the objects, such as the end of a back-off.
     Computed,
     /// What a probe saw.
@@ -67,6 +69,7 @@ impl fmt::Display for Witness {
             Self::Event(kind, reason) => write!(f, "event {reason} on the {kind}"),
             Self::Metadata(kind) => write!(f, "{kind} metadata"),
             Self::Data(kind) => write!(f, "{kind} data"),
+            Self::Log(pod) => write!(f, "log of {pod}"),
             Self::Computed => f.write_str("worked out"),
             Self::Probe(vantage) => write!(f, "seen {vantage}"),
             Self::Source => f.write_str("the objects looked at"),

@@ -5,11 +5,12 @@
 
 mod crossref;
 mod index;
+mod log;
 mod store;
 #[cfg(test)]
 pub mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -30,6 +31,7 @@ use index::Index;
 use store::Names;
 
 pub use crossref::speaks_of_proxy_protocol;
+pub use log::{LogLine, Logs, PodLog, Run, Spoken};
 pub use store::Store;
 
 /// The objects as they come in, before they are indexed.
@@ -54,6 +56,8 @@ pub struct Objects {
     pub deployments: Vec<Deployment>,
     pub leases: Vec<Lease>,
     pub endpoint_slices: Vec<EndpointSlice>,
+    /// What cert-manager's containers wrote.
+    pub logs: Vec<PodLog>,
     /// The labels of cert-manager's own CustomResourceDefinitions, by name.
     pub definitions: BTreeMap<String, BTreeMap<String, String>>,
     /// What was asked for and how that went.
@@ -84,6 +88,7 @@ impl Objects {
         self.deployments.extend(more.deployments);
         self.leases.extend(more.leases);
         self.endpoint_slices.extend(more.endpoint_slices);
+        self.logs.extend(more.logs);
         self.definitions.extend(more.definitions);
         self.unread.extend(more.unread);
     }
@@ -127,6 +132,16 @@ impl Objects {
         Ok(true)
     }
 
+    /// The newest time that an object of cert-manager's, or an event, speaks of.
+    pub fn newest_time(&self) -> Option<jiff::Timestamp> {
+        fn created<T: Object>(objects: &[T]) -> Option<jiff::Timestamp> {
+            objects.iter().filter_map(Object::created).max()
+        }
+        let requests = created(&self.certificates).max(created(&self.requests));
+        let acme = created(&self.orders).max(created(&self.challenges));
+        requests.max(acme).max(self.events.iter().filter_map(last_seen).max())
+    }
+
     /// Of a CustomResourceDefinition of cert-manager's own only its labels are kept: they tell which release it is of.
     fn define(&mut self, from: &str) -> Result<(), serde_json::Error> {
         #[derive(Deserialize)]
@@ -152,6 +167,8 @@ impl Objects {
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
     answers: BTreeMap<(Kind, Scope), Answer>,
+    /// The logs that were asked for in vain, by their place.
+    silent: BTreeMap<String, Answer>,
 }
 
 /// How much of a kind a question covered.
@@ -185,6 +202,27 @@ impl Coverage {
     /// Whether a question was put, whatever the answer.
     pub fn has(&self, kind: Kind, scope: &Scope) -> bool {
         self.answers.contains_key(&(kind, scope.clone()))
+    }
+
+    /// Every question that was put, in stable order.
+    pub fn answers(&self) -> impl Iterator<Item = (Kind, &Scope, &Answer)> {
+        self.answers.iter().map(|((kind, scope), answer)| (*kind, scope, answer))
+    }
+
+    /// Takes in the questions that were put elsewhere.
+    pub fn absorb(&mut self, more: Self) {
+        self.answers.extend(more.answers);
+        self.silent.extend(more.silent);
+    }
+
+    /// Notes that a log was asked for in vain.
+    pub fn record_log(&mut self, place: String, answer: Answer) {
+        self.silent.insert(place, answer);
+    }
+
+    /// The logs that were asked for in vain, by their place, in stable order.
+    pub fn silent_logs(&self) -> impl Iterator<Item = (&str, &Answer)> {
+        self.silent.iter().map(|(place, answer)| (place.as_str(), answer))
     }
 
     /// Every object that was asked for by name.
@@ -224,10 +262,7 @@ impl Coverage {
 
     /// Every question that was refused or failed, in stable order.
     pub fn troubles(&self) -> impl Iterator<Item = (Kind, &Scope, &Answer)> {
-        self.answers
-            .iter()
-            .filter(|(_, answer)| !matches!(answer, Answer::Complete))
-            .map(|((kind, scope), answer)| (*kind, scope, answer))
+        self.answers().filter(|(_, _, answer)| !matches!(answer, Answer::Complete))
     }
 
     fn about(&self, kind: Kind, scopes: impl IntoIterator<Item = Scope>) -> Option<&Answer> {
@@ -264,6 +299,8 @@ pub struct Inventory {
     pub deployments: Store<Deployment>,
     pub leases: Store<Lease>,
     pub endpoint_slices: Store<EndpointSlice>,
+    /// What cert-manager's containers wrote.
+    pub logs: Logs,
     /// The labels of cert-manager's own CustomResourceDefinitions, by name.
     pub definitions: BTreeMap<String, BTreeMap<String, String>>,
     pub coverage: Coverage,
@@ -279,8 +316,16 @@ pub struct Inventory {
 impl Inventory {
     /// Indexes what a source gave. Linear but for the sorting.
     pub fn new(objects: Objects) -> Self {
+        let newest_time = objects.newest_time();
         let mut events = objects.events;
+        once_each(&mut events, |event| ["", event.namespace().unwrap_or_default(), event.name()]);
         events.sort_by_key(last_seen);
+        let mut external_issuers = objects.external_issuers;
+        once_each(&mut external_issuers, |issuer| {
+            let meta = &issuer.metadata;
+            let [namespace, name] = [&meta.namespace, &meta.name].map(|part| part.as_deref().unwrap_or_default());
+            [&issuer.kind, namespace, name]
+        });
         let requests = Store::new(objects.requests);
         let mut inventory = Self {
             events_by_object: Index::of(&events, |event| Some(about(event))),
@@ -291,7 +336,7 @@ impl Inventory {
             challenges: Store::new(objects.challenges),
             issuers: Store::new(objects.issuers),
             cluster_issuers: Store::new(objects.cluster_issuers),
-            external_issuers: objects.external_issuers,
+            external_issuers,
             secrets: Store::new(objects.secrets),
             pods: Store::new(objects.pods),
             services: Store::new(objects.services),
@@ -303,14 +348,14 @@ impl Inventory {
             deployments: Store::new(objects.deployments),
             leases: Store::new(objects.leases),
             endpoint_slices: Store::new(objects.endpoint_slices),
+            logs: Logs::new(objects.logs),
             definitions: objects.definitions,
             coverage: objects.coverage,
             unread: objects.unread,
             events,
-            newest_time: None,
+            newest_time,
             crossrefs: crossref::CrossRefs::default(),
         };
-        inventory.newest_time = inventory.newest();
         inventory.crossrefs = crossref::CrossRefs::of(&inventory);
         inventory
     }
@@ -422,14 +467,15 @@ impl Inventory {
     pub const fn newest_time(&self) -> Option<jiff::Timestamp> {
         self.newest_time
     }
+}
 
-    fn newest(&self) -> Option<jiff::Timestamp> {
-        let certificates = self.certificates.items.iter().filter_map(Object::created).max();
-        let requests = self.requests.items.iter().filter_map(Object::created).max();
-        let orders = self.orders.items.iter().filter_map(Object::created).max();
-        let challenges = self.challenges.items.iter().filter_map(Object::created).max();
-        certificates.max(requests).max(orders).max(challenges).max(self.events.last().and_then(last_seen))
-    }
+/// Leaves out copies: a bundle may hold an object in several files. The first given wins.
+fn once_each<T>(objects: &mut Vec<T>, name: impl Fn(&T) -> [&str; 3]) {
+    let mut known = HashSet::new();
+    objects.retain(|object| {
+        let name = name(object).map(str::to_owned);
+        name[2].is_empty() || known.insert(name)
+    });
 }
 
 /// Kind, namespace and name of the object that an event is about.

@@ -6,6 +6,7 @@
 pub mod acme;
 pub mod api;
 pub mod budget;
+pub mod bundle;
 pub mod chain;
 pub mod change;
 pub mod cli;

@@ -23,7 +23,7 @@ use crate::chain::Next;
 use crate::engine::Stage;
 use crate::fact::Failure;
 use crate::facts::Facts;
-use crate::finding::Finding;
+use crate::finding::{Evidence, Finding, Witness};
 use crate::inventory::{Answer, Inventory};
 use crate::objref::ObjRef;
 use crate::rule::{Gap, Nature, REGISTRY, Rule, Severity, Withheld};
@@ -111,7 +111,8 @@ impl TargetReport {
                 Err(Withheld::Undetermined(gap)) => withheld.push(WithheldRule { rule, gap }),
             }
         }
-        let (findings, folded) = fold(findings);
+        let (mut findings, folded) = fold(findings);
+        quote_logs(facts, &mut findings);
         let stage = facts.chain.is_issuance().then(|| facts.stage.clone());
         let verdict = Verdict::of(facts, &findings);
         let next = prospect::of(facts, verdict, &findings);
@@ -149,13 +150,27 @@ fn fold(mut findings: Vec<Finding>) -> (Vec<Finding>, Vec<Finding>) {
     })
 }
 
+/// Puts what the logs say about the objects of the chain beside what explains the trouble. It changes no verdict.
+fn quote_logs(facts: &Facts, findings: &mut [Finding]) {
+    const QUOTED: usize = 3;
+    const LONGEST: usize = 600;
+    let Some(first) = findings.first_mut().filter(|finding| finding.rule.nature != Nature::Risk) else { return };
+    for (log, line) in facts.spoken(QUOTED) {
+        let is_cut = line.text.chars().nth(LONGEST).is_some();
+        let text = line.text.chars().take(LONGEST).chain(is_cut.then_some('…')).collect();
+        first.evidence.push(Evidence { source: Witness::Log(log.place()), text });
+    }
+}
+
 fn position_in_registry(rule: &Rule) -> usize {
     REGISTRY.iter().position(|candidate| std::ptr::eq(*candidate, rule)).unwrap_or(usize::MAX)
 }
 
 /// Everything that was refused or failed, each said once, in stable order.
 pub fn troubles(inventory: &Inventory) -> Vec<Gap> {
-    let answers = inventory.coverage.troubles().filter_map(|(_, _, answer)| match answer {
+    let logs = inventory.coverage.silent_logs().map(|(_, answer)| answer);
+    let answers = inventory.coverage.troubles().map(|(_, _, answer)| answer).chain(logs);
+    let answers = answers.filter_map(|answer| match answer {
         Answer::Hidden(denial) => {
             Some(Gap { why: denial.to_string(), needs: format!("{} {}", denial.verb, denial.resource) })
         }

@@ -2,6 +2,10 @@
 //!
 //! Sources: cert-manager's `pkg/apis/certmanager/v1/types.go` and `pkg/apis/acme/v1/types.go`.
 
+/// Written by `kubectl apply` on what it applies; its value repeats the whole object and is never shown.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// What a bundle of ours has in its place.
+pub const WAS_APPLIED: &str = "cert.kubectl.dev/was-applied";
 /// On Secret and CertificateRequest: the Certificate it belongs to.
 pub const CERTIFICATE_NAME: &str = "cert-manager.io/certificate-name";
 /// On CertificateRequest: which issuance of the Certificate, a decimal number.

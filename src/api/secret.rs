@@ -1,5 +1,8 @@
 //! Secrets, whose values are never shown and may have been taken out by the tool that saved them.
 
+pub mod withheld;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +14,7 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::redact::Redacted;
+use crate::x509::{KeyError, PublicKey};
 
 use super::wire::or_default;
 
@@ -43,6 +47,23 @@ impl Secret {
         }
     }
 
+    /// The bytes of a key, or where a bundle withholds them a short text of the same outer form.
+    pub fn likeness(&self, key: &str) -> Option<Cow<'_, [u8]>> {
+        match self.data.get(key)? {
+            SecretValue::Bytes(bytes) => Some(Cow::Borrowed(bytes.expose())),
+            SecretValue::Elided(words) => withheld::form(words).map(Cow::Owned),
+        }
+    }
+
+    /// The public half of the private key under a key, also of one that a bundle withholds; `None` if there is nothing
+    /// under it, or it was taken out without a word.
+    pub fn public_key(&self, key: &str) -> Option<Result<PublicKey, KeyError>> {
+        match self.data.get(key)? {
+            SecretValue::Bytes(bytes) => Some(PublicKey::of_private_pem(bytes.expose())),
+            SecretValue::Elided(words) => withheld::public_key(words),
+        }
+    }
+
     /// Whether a key is there but its value was taken out.
     pub fn is_elided(&self, key: &str) -> bool {
         matches!(self.data.get(key), Some(SecretValue::Elided(_)))
@@ -51,7 +72,7 @@ impl Secret {
 
 impl SecretValue {
     /// From a value of `data`: base64, or else what stands in its place. Some tools encode what they put there.
-    fn from_data(key: &str, text: String) -> Self {
+    pub fn from_data(key: &str, text: String) -> Self {
         match STANDARD.decode(text.as_bytes()) {
             Ok(bytes) if PEM_KEYS.contains(&key) && is_placeholder(&bytes) => Self::Elided(text),
             Ok(bytes) => Self::Bytes(Redacted::new(bytes.into())),

@@ -77,6 +77,7 @@ fn look(args: &DiagnoseArgs, asked: &Targets, context: &mut Context) -> Result<L
         kinds: asked.kinds(),
         all_namespaces: args.all_namespaces,
         reach: Reach::Causes,
+        logs: if args.logs { source::Logs::Read } else { source::Logs::Unread },
     };
     source::look(&wanted, context)
 }

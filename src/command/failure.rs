@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Exit;
+use crate::bundle::write::WriteError;
 use crate::cli::target::TargetError;
 use crate::connect::{ConnectError, RequestError};
 use crate::dryrun::world::WorldFault;
@@ -25,6 +26,8 @@ pub enum Failure {
     World(#[from] WorldFault),
     #[error(transparent)]
     Kustomize(#[from] KustomizeError),
+    #[error(transparent)]
+    Bundle(#[from] WriteError),
     #[error("{message}")]
     Usage { message: String },
     #[error("there is no rule {id:?}{near}")]
@@ -51,6 +54,7 @@ impl Failure {
             Self::Request(error) => error.hint(),
             Self::Target(_)
             | Self::Files(_)
+            | Self::Bundle(_)
             | Self::World(_)
             | Self::Kustomize(_)
             | Self::Usage { .. }
@@ -71,6 +75,7 @@ impl Failure {
             Self::Interrupted => Exit::Interrupted,
             Self::Target(_)
             | Self::Files(_)
+            | Self::Bundle(_)
             | Self::World(_)
             | Self::Kustomize(_)
             | Self::Connect(_)

@@ -72,8 +72,7 @@ impl Fleet {
         let mut gap = None;
         let (existing, line, now, namespace) = if !args.source.from.is_empty() {
             let loaded = files::load(&args.source.from, context.stdin, files::Limits::default())?;
-            // A bundle that says when it was saved is judged as of then.
-            let now = context.now.or(loaded.recorded).unwrap_or_else(|| context.now());
+            let now = loaded.as_of(context.now, context.now());
             let line = SourceLine::Files { paths: args.source.from.clone() };
             (loaded.objects, Some(line), now, context.flags.namespace.clone())
         } else if args.filename.is_empty() || args.live {

@@ -45,6 +45,14 @@ pub struct Wanted<'w> {
     pub kinds: &'w [Kind],
     pub all_namespaces: bool,
     pub reach: Reach,
+    pub logs: Logs,
+}
+
+/// Whether cert-manager's logs are read of a cluster. Those of saved files are in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logs {
+    Read,
+    Unread,
 }
 
 /// Reads `--from`, or asks the cluster.
@@ -62,8 +70,7 @@ pub struct Saved {
 /// Reads `--from`.
 pub fn saved_objects(source: &SourceArgs, context: &mut Context) -> Result<Saved, Failure> {
     let loaded = files::load(&source.from, context.stdin, files::Limits::default())?;
-    // A bundle that says when it was saved is judged as of then.
-    let now = context.now.or(loaded.recorded).unwrap_or_else(|| context.now());
+    let now = loaded.as_of(context.now, context.now());
     Ok(Saved { objects: loaded.objects, line: SourceLine::Files { paths: source.from.clone() }, now })
 }
 
@@ -102,6 +109,9 @@ fn live(wanted: &Wanted, context: &mut Context) -> Result<Looked, Failure> {
             for subject in subjects.iter().filter(|subject| gather.is_absent(subject)) {
                 others.extend(others_than(&session, subject).await);
             }
+        }
+        if wanted.logs == Logs::Read {
+            gather.listen().await?;
         }
         tracing::debug!(requests = gather.requests, waves = gather.waves, "gathered");
         Ok(Looked {

@@ -1,7 +1,7 @@
 //! `status`: certificates as a table, or one certificate's chain as a tree.
 
 use super::choose::Choice;
-use super::source::{self, Wanted, block_on};
+use super::source::{self, Logs, Wanted, block_on};
 use super::{Context, Exit, Failure, missing, watch};
 use crate::api::Object;
 use crate::chain::Chain;
@@ -103,6 +103,7 @@ fn saved_rows(args: &StatusArgs, context: &mut Context) -> Result<Rows, Failure>
         kinds: &[],
         all_namespaces: args.all_namespaces,
         reach: Reach::Chain,
+        logs: Logs::Unread,
     };
     let looked = source::look(&wanted, context)?;
     tell_unseen(&looked.inventory, context);
@@ -184,7 +185,7 @@ fn page_rows(body: &[u8], choice: &Choice, now: jiff::Timestamp) -> Vec<Row> {
 
 fn trees(args: &StatusArgs, named: &[Named], context: &mut Context) -> Result<Exit, Failure> {
     let reach = if args.history { Reach::History } else { Reach::Chain };
-    let wanted = Wanted { source: &args.source, named, kinds: &[], all_namespaces: false, reach };
+    let wanted = Wanted { source: &args.source, named, kinds: &[], all_namespaces: false, reach, logs: Logs::Unread };
     let looked = source::look(&wanted, context)?;
     tell_unseen(&looked.inventory, context);
     let requests = if args.history { Requests::All } else { Requests::CurrentAndNext };

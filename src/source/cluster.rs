@@ -5,6 +5,7 @@
 //! is recorded as a fact and the rest goes on.
 
 mod ask;
+mod logs;
 mod pages;
 mod plan;
 mod start;
@@ -15,8 +16,9 @@ use futures::stream;
 use jiff::Timestamp;
 
 pub use ask::Ask;
+pub use logs::{Voice, voices};
 pub use pages::{Page, object, object_path};
-pub use sweep::{Breadth, Sweep, query};
+pub use sweep::{Breadth, Sweep, definition_path, follow_up, query, questions};
 
 use crate::chain::{Chain, way};
 use crate::connect::{RequestError, Session};
@@ -105,23 +107,21 @@ impl<'s> Gather<'s> {
                     self.objects.unread.push(Failure { asked, said: unreadable.why });
                 }
             }
-            let answer = match sent.trouble {
+            let answer = ask.answer(sent.trouble.as_ref());
+            match sent.trouble {
                 Some(fatal @ (RequestError::GroupAbsent { .. } | RequestError::Decode { .. }))
                     if ask.is_essential() =>
                 {
                     return Err(fatal);
                 }
-                // A kind that is not served has no objects.
-                None | Some(RequestError::NotFound { .. } | RequestError::GroupAbsent { .. }) => Answer::Complete,
-                Some(RequestError::Forbidden { .. }) => Answer::Hidden(ask.denial()),
                 Some(fatal @ RequestError::Unauthorized { .. }) => return Err(fatal),
-                Some(trouble) => {
-                    let failure = Failure { asked: ask.words(), said: trouble.to_string() };
+                Some(trouble) if matches!(answer, Answer::Failed(_)) => {
                     lost = lost.or(is_connection(&trouble).then_some(trouble));
-                    self.objects.coverage.record(ask.kind(), ask.scope(), Answer::Failed(failure));
+                    self.objects.coverage.record(ask.kind(), ask.scope(), answer);
                     continue;
                 }
-            };
+                Some(_) | None => {}
+            }
             answered = true;
             self.objects.coverage.record(ask.kind(), ask.scope(), answer);
         }
@@ -157,7 +157,7 @@ pub async fn others_than(session: &Session, object: &ObjRef) -> Vec<ObjRef> {
 }
 
 /// Whether the server was not reached at all.
-fn is_connection(error: &RequestError) -> bool {
+pub fn is_connection(error: &RequestError) -> bool {
     match error {
         RequestError::Timeout { .. }
         | RequestError::Refused { .. }

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{
     EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _,
 };
 use thiserror::Error;
+use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::der::{self, Reader};
@@ -65,6 +66,9 @@ pub enum KeyError {
     Rsa,
     #[error("error parsing ecdsa private key")]
     Ec,
+    /// The words of who looked at a key that is withheld here.
+    #[error("{0}")]
+    Told(String),
 }
 
 impl PublicKey {
@@ -93,6 +97,11 @@ impl PublicKey {
             KeyType::Other(_) => return None,
         };
         Some(der::sequence([der::element(der::SEQUENCE, &algorithm), der::bit_string(&self.bits)]))
+    }
+
+    /// The key of a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) in DER.
+    pub fn of_info_der(der: &[u8]) -> Option<Self> {
+        SubjectPublicKeyInfo::from_der(der).ok().map(|(_, info)| Self::of_info(&info))
     }
 
     /// The bit string of the SubjectPublicKeyInfo.

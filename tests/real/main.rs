@@ -9,6 +9,7 @@ mod admission;
 #[path = "../admission/cases.rs"]
 mod admission_cases;
 mod agreement;
+mod bundles;
 mod connection;
 mod diagnosis;
 #[path = "../differential/mod.rs"]

@@ -30,6 +30,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("inventory", &["api"]),
     ("pki", &["api"]),
+    // What a bundle holds, and its manifest. Only the writer touches a disk.
+    ("bundle", &["inventory", "api"]),
+    ("bundle::write", &[]),
     // A driver of the engine: a simulated world on a virtual clock.
     ("dryrun", &["engine", "inventory", "api", "pki"]),
     ("chain", &["inventory", "api", "engine", "pki"]),
@@ -82,6 +85,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         "source::cluster",
         &["connect", "source::decode", "engine::Stage", "engine::shim", "facts", "chain", "inventory", "api"],
     ),
+    // The manifest of a bundle says what was looked for.
+    ("source::files", &["source::decode", "bundle", "inventory"]),
     ("change", &["change::plan"]),
     ("change::plan", &["chain", "api"]),
     ("change::apply", &["change::plan", "connect", "api"]),
@@ -98,6 +103,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "dryrun",
             "render",
             "budget",
+            "bundle",
             "forecast",
             "manifest",
             "planned",

@@ -73,9 +73,9 @@ impl Scripted {
 /// What a run left behind.
 pub struct Ran {
     pub stdout: String,
-    stderr: String,
-    code: Option<i32>,
-    took: Duration,
+    pub stderr: String,
+    pub code: Option<i32>,
+    pub took: Duration,
 }
 
 impl Ran {
@@ -107,7 +107,7 @@ impl std::fmt::Display for Ran {
 }
 
 /// The objects of a file of `tests/specimens`.
-fn specimen(name: &str) -> Vec<Value> {
+pub fn specimen(name: &str) -> Vec<Value> {
     let path = format!("{}/tests/specimens/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     let list: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     list["items"].as_array().unwrap().clone()

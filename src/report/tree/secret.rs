@@ -6,7 +6,7 @@ use crate::fact::Fact;
 use crate::facts::Facts;
 use crate::horizon;
 use crate::objref::{Kind, ObjRef};
-use crate::x509::{Bundle, Certificate, PublicKey};
+use crate::x509::{Bundle, Certificate};
 
 /// The Secret's node; `None` if nothing names a Secret.
 pub(super) fn node(facts: &Facts) -> Option<Node> {
@@ -89,13 +89,11 @@ fn chain_words(bundle: &Bundle) -> String {
 }
 
 fn key_words(secret: &Secret, bundle: &Bundle) -> String {
-    match secret.bytes("tls.key") {
+    match secret.public_key("tls.key") {
         None if secret.is_elided("tls.key") => "unknown: tls.key was taken out of the source".into(),
         None => "no: there is no tls.key".into(),
-        Some(key) => match PublicKey::of_private_pem(key.expose()) {
-            Ok(key) if key == bundle.leaf().key => "yes: tls.key fits the certificate".into(),
-            Ok(_) => "no: tls.key is another key than the certificate's".into(),
-            Err(error) => format!("no: {error}"),
-        },
+        Some(Ok(key)) if key == bundle.leaf().key => "yes: tls.key fits the certificate".into(),
+        Some(Ok(_)) => "no: tls.key is another key than the certificate's".into(),
+        Some(Err(error)) => format!("no: {error}"),
     }
 }

@@ -8,7 +8,6 @@ use crate::facts::{Facts, Release};
 use crate::finding::{Fix, Witness};
 use crate::objref::Kind;
 use crate::pki::matches::{Violation, key_matches_spec};
-use crate::x509::PublicKey;
 
 /// How long the key manager may take to make a key.
 const KEY_SECONDS: i64 = 60;
@@ -83,7 +82,7 @@ fn defaults_to_never(facts: &Facts) -> Option<bool> {
 /// The stored key and the fields in which it is not what the spec asks for.
 fn mismatch(facts: &Facts, certificate: &Certificate) -> Option<(String, Vec<Violation>)> {
     let secret = facts.chain.secret.seen()?;
-    let private = secret.bytes("tls.key").and_then(|pem| PublicKey::of_private_pem(pem.expose()).ok());
+    let private = secret.public_key("tls.key").and_then(Result::ok);
     let key = private.or_else(|| facts.stored().ok().map(|stored| stored.leaf().key.clone()))?;
     let fields = key_matches_spec(&key, &certificate.spec);
     (!fields.is_empty()).then(|| (key.key_type.to_string(), fields))

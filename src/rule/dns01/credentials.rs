@@ -329,7 +329,7 @@ pub(super) fn oddity(facts: &Facts, trouble: &Trouble, is_odd: impl Fn(&'static 
     let place = Place::of(facts, trouble);
     references(trouble.solver).into_iter().find_map(|(field, reference)| {
         let Some(Fact::Seen(secret)) = place.secret(facts, reference) else { return None };
-        let what = Shape::of(secret.bytes(&reference.key)?.expose());
+        let what = Shape::of(&secret.likeness(&reference.key)?);
         is_odd(field, what).then(|| Oddity { secret: secret.objref(), field, key: reference.key.clone(), what })
     })
 }

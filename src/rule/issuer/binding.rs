@@ -108,7 +108,7 @@ fn binding_missing(complaint: &Complaint, acme: &AcmeIssuer, ca: &str, home: &Ho
 
 /// What keeps a stored key from being base64url, in words that give nothing of it away.
 fn shape(secret: &Secret, key: &str) -> Option<String> {
-    let bytes = secret.bytes(key)?.expose();
+    let bytes = secret.likeness(key)?;
     let what = if bytes.is_empty() {
         "is empty"
     } else if bytes.ends_with(b"\n") {

@@ -216,7 +216,7 @@ fn not_rsa(facts: &Facts) -> Judgement {
     let reference = &acme.private_key_secret_ref;
     let key = if reference.key.is_empty() { "tls.key" } else { &reference.key };
     let stored = home.secret(facts, &reference.name);
-    let found = stored.and_then(|secret| secret.bytes(key)).map(|bytes| PublicKey::of_private_pem(bytes.expose()));
+    let found = stored.and_then(|secret| secret.public_key(key));
     let (holds, evidence) = match found {
         Some(Ok(PublicKey { key_type: KeyType::Rsa(_), .. })) | None => {
             ("holds a key that cert-manager does not take".to_owned(), String::new())

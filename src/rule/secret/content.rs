@@ -9,7 +9,7 @@ use crate::fact::Fact;
 use crate::facts::{Facts, gap};
 use crate::finding::{Fix, Witness};
 use crate::objref::Kind;
-use crate::x509::{Bundle, PublicKey};
+use crate::x509::Bundle;
 
 /// The two keys that every certificate Secret has.
 const PAIR: [&str; 2] = ["tls.key", "tls.crt"];
@@ -41,7 +41,7 @@ fn secret_key_mismatch(facts: &Facts) -> Judgement {
     let secret = facts.chain.secret.seen().copied();
     let found = secret.and_then(|secret| fault_of_pair(facts, secret));
     // What is in the Secret now counts for more than a condition that may lag behind.
-    let is_sound = secret.is_some_and(|secret| found.is_none() && PAIR.iter().all(|key| secret.bytes(key).is_some()));
+    let is_sound = secret.is_some_and(|secret| found.is_none() && is_seen(secret));
     if (said.is_none() && found.is_none()) || is_sound {
         return if secret.is_none() { Err(Withheld::NotApplicable) } else { Ok(vec![]) };
     }
@@ -68,15 +68,21 @@ fn secret_key_mismatch(facts: &Facts) -> Judgement {
     ])
 }
 
+/// Whether key and certificate can be told from what the Secret holds.
+fn is_seen(secret: &Secret) -> bool {
+    secret.public_key("tls.key").is_some() && secret.bytes("tls.crt").is_some()
+}
+
 /// What is wrong with the pair, if both are there and readable.
 fn fault_of_pair(facts: &Facts, secret: &Secret) -> Option<&'static str> {
     let full = |key| secret.bytes(key).map(crate::redact::Redacted::expose).filter(|bytes| !bytes.is_empty());
-    let (key, pem) = (full("tls.key"), full("tls.crt"));
+    let pem = full("tls.crt");
     let leaf = facts.stored().ok().map(Bundle::leaf);
     if pem.is_some() && leaf.is_none() {
         return Some("tls.crt does not decode");
     }
-    let key = key.map(|key| PublicKey::of_private_pem(key));
+    let is_blank = secret.bytes("tls.key").is_some_and(|bytes| bytes.expose().is_empty());
+    let key = secret.public_key("tls.key").filter(|_| !is_blank);
     if key.as_ref().is_some_and(Result::is_err) {
         return Some("tls.key does not decode");
     }

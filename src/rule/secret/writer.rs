@@ -8,6 +8,7 @@ use super::super::certificate::pace::too_fast;
 use super::super::certificate::{outlasts_an_issuance, unready};
 use super::super::{Family, Judgement, Nature, Outlook, Rule, Severity, Withheld};
 use super::content::{secret_ref, see_writers};
+use crate::api::annotation::{LAST_APPLIED, WAS_APPLIED};
 use crate::api::{Certificate, CertificateReason, Object, Secret};
 use crate::duration::human;
 use crate::facts::Facts;
@@ -176,9 +177,6 @@ const GIT_MARKS: [(&str, &str); 5] = [
     ("meta.helm.sh/release-name", "Helm"),
 ];
 
-/// Written by `kubectl apply`; its value holds the whole Secret and is never shown.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
 /// Who keeps the Secret in step with something, and by what mark that shows.
 fn sync_marks(secret: &Secret, certificate: &Certificate) -> Vec<(String, String)> {
     let owners =
@@ -194,7 +192,8 @@ fn sync_marks(secret: &Secret, certificate: &Certificate) -> Vec<(String, String
 /// The marks of tools that apply manifests.
 pub(super) fn git_marks(secret: &Secret, certificate: &Certificate) -> Vec<String> {
     let tools = GIT_MARKS.iter().filter_map(|(key, who)| Some(format!("{} ({who})", mark(secret, certificate, key)?)));
-    let applied = secret.annotation(LAST_APPLIED).map(|_| format!("{LAST_APPLIED} is set (kubectl apply)"));
+    let applied = [LAST_APPLIED, WAS_APPLIED].iter().any(|mark| secret.annotation(mark).is_some());
+    let applied = applied.then(|| format!("{LAST_APPLIED} is set (kubectl apply)"));
     tools.chain(applied).collect()
 }
 

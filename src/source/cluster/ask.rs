@@ -1,9 +1,9 @@
 //! One question to the API server: its path, its scope, its words.
 
-use super::{denial, pages};
-use crate::connect::{RequestError, Session};
-use crate::fact::Denial;
-use crate::inventory::Scope;
+use super::{Page, denial, pages};
+use crate::connect::{Accept, RequestError, Session};
+use crate::fact::{Denial, Failure};
+use crate::inventory::{Answer, Scope};
 use crate::objref::{Kind, ObjRef};
 
 /// A question.
@@ -114,6 +114,34 @@ impl Ask {
         }
     }
 
+    /// Sends it and hands on the bodies as they come, so that no more than two pages are held. Gives what went wrong.
+    pub async fn each(&self, session: &Session, take: &mut dyn FnMut(Page)) -> Option<RequestError> {
+        if let Self::List { kind, namespace, selector } = self {
+            let (namespace, query, mut requests) = (namespace.as_deref(), labels(selector), 0);
+            return pages::each_page(session, *kind, namespace, &query, Accept::Json, &mut requests, take).await.err();
+        }
+        let sent = self.send(session).await;
+        for body in &sent.bodies {
+            take(Page::Body(body));
+        }
+        sent.trouble
+    }
+
+    /// What the way that it went means.
+    pub fn answer(&self, trouble: Option<&RequestError>) -> Answer {
+        match trouble {
+            // A kind that is not served has no objects.
+            None | Some(RequestError::NotFound { .. } | RequestError::GroupAbsent { .. }) => Answer::Complete,
+            Some(RequestError::Forbidden { .. }) => Answer::Hidden(self.denial()),
+            Some(trouble) => Answer::Failed(Failure { asked: self.words(), said: trouble.to_string() }),
+        }
+    }
+
+    /// What it means that the time ran out before it was sent.
+    pub fn not_in_time(&self) -> Answer {
+        Answer::Failed(Failure { asked: self.words(), said: "there was no time left".to_owned() })
+    }
+
     /// Sends it; lists are read page by page.
     pub async fn send(&self, session: &Session) -> Sent {
         match self {
@@ -127,16 +155,16 @@ impl Ask {
                     .await
             }
             Self::List { kind, namespace, selector } => {
-                let query = if selector.is_empty() {
-                    String::new()
-                } else {
-                    format!("&labelSelector={}", pages::encoded(selector))
-                };
-                pages::every(session, *kind, namespace.as_deref(), &query).await
+                pages::every(session, *kind, namespace.as_deref(), &labels(selector)).await
             }
             Self::OwnedBy { kind, namespace, uid } => owned_by(session, *kind, namespace, uid).await,
         }
     }
+}
+
+/// The query of a label selector.
+fn labels(selector: &str) -> String {
+    if selector.is_empty() { String::new() } else { format!("&labelSelector={}", pages::encoded(selector)) }
 }
 
 async fn one(session: &Session, path: &str) -> Sent {

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::pages::{Page, each_page, encoded};
 use super::{Ask, Gather};
 use crate::api::Object;
 use crate::chain::Chain;
 use crate::connect::{Accept, RequestError, Session};
 use crate::facts::Facts;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Objects};
 use crate::objref::{Kind, ObjRef};
+use crate::source::decode;
 
 /// How much of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,21 +49,18 @@ impl Gather<'_> {
     /// Reads every kind of a namespace or of the cluster, and all there is of some kinds more; then what that list of
     /// questions could not name.
     pub async fn sweep(&mut self, breadth: &Breadth, whole: &[Kind]) -> Result<(), RequestError> {
-        let list = |kind: Kind, selector: &str| {
-            let namespace = breadth.namespace().filter(|_| kind.is_namespaced()).map(str::to_owned);
-            Ask::List { kind, namespace, selector: selector.to_owned() }
-        };
-        let more = [Kind::HttpRoute, Kind::Pod].into_iter().filter(|kind| whole.contains(kind));
-        let asks = KINDS
-            .into_iter()
-            .map(|kind| list(kind, selector(kind)))
-            .chain(more.map(|kind| list(kind, "")))
-            .chain([Ask::List { kind: Kind::Deployment, namespace: None, selector: WORKLOADS.to_owned() }])
-            .collect();
-        self.wave(asks).await?;
-        let second = self.secrets_not_listed().into_iter().map(Ask::get);
-        let second = second.chain(self.around_workloads()).chain(self.beside_gateways()).collect();
-        self.wave(second).await
+        self.wave(questions(breadth, whole)).await?;
+        let (session, asks) = (self.session, follow_up(&self.objects));
+        let (answered, definitions) = futures::join!(self.wave(asks), definitions(session));
+        self.requests += definitions.len();
+        for body in definitions.into_iter().flatten() {
+            // What is no definition tells no release. Metadata comes as an object of its own kind.
+            let Ok(Value::Object(mut definition)) = serde_json::from_slice(&body) else { continue };
+            definition.insert("apiVersion".to_owned(), "apiextensions.k8s.io/v1".into());
+            definition.insert("kind".to_owned(), "CustomResourceDefinition".into());
+            decode::take(&mut self.objects, &Value::Object(definition).to_string());
+        }
+        answered
     }
 
     /// Reads some kinds of a namespace or of the cluster whole, with cert-manager's own Deployments; then the Secrets of
@@ -76,7 +76,7 @@ impl Gather<'_> {
         if !kinds.contains(&Kind::Secret) {
             return Ok(());
         }
-        let named = self.secrets_not_listed().into_iter().chain(self.secrets_of_cas());
+        let named = secrets_not_listed(&self.objects).into_iter().chain(self.secrets_of_cas());
         self.wave(named.collect::<BTreeSet<_>>().into_iter().map(Ask::get).collect()).await
     }
 
@@ -95,73 +95,104 @@ impl Gather<'_> {
         let listed: BTreeSet<ObjRef> = self.objects.secrets.iter().map(Object::objref).collect();
         own.chain(of_cluster).filter(|secret| !listed.contains(secret)).collect()
     }
+}
 
-    /// The Secrets that Certificates name and that do not carry cert-manager's label: made by hand, or not there.
-    fn secrets_not_listed(&self) -> BTreeSet<ObjRef> {
-        /// More than these would be a namespace at the very start of its issuances; each is a request of its own.
-        const MOST: usize = 200;
-        let listed: BTreeSet<ObjRef> = self.objects.secrets.iter().map(Object::objref).collect();
-        let named = self
-            .objects
-            .certificates
-            .iter()
-            .map(|certificate| ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name));
-        // Where an Ingress asks nobody for a certificate, all hangs on whether its Secret is there.
-        let served = self.objects.ingresses.iter().flat_map(|ingress| {
-            let blocks = ingress.spec.iter().flat_map(|spec| spec.tls.iter().flatten());
-            let secrets = blocks.filter_map(|block| block.secret_name.as_deref());
-            secrets.map(|name| ObjRef::new(Kind::Secret, ingress.namespace(), name))
+/// The metadata of cert-manager's CustomResourceDefinitions: its labels tell the release. Nothing hangs on them, so that
+/// who may not see them is not told of it.
+async fn definitions(session: &Session) -> Vec<Option<Vec<u8>>> {
+    let kinds = Kind::ALL.into_iter().filter(|kind| kind.is_cert_managers());
+    let get =
+        |kind: Kind| async move { Some(session.get_as(&definition_path(kind), Accept::Metadata).await.ok()?.to_vec()) };
+    futures::future::join_all(kinds.map(get)).await
+}
+
+/// The path of a kind's CustomResourceDefinition.
+pub fn definition_path(kind: Kind) -> String {
+    format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{}", kind.resource())
+}
+
+/// The lists that a diagnosis of a whole namespace, or of the cluster, reads first, and all there is of some kinds more.
+pub fn questions(breadth: &Breadth, whole: &[Kind]) -> Vec<Ask> {
+    let list = |kind: Kind, selector: &str| {
+        let namespace = breadth.namespace().filter(|_| kind.is_namespaced()).map(str::to_owned);
+        Ask::List { kind, namespace, selector: selector.to_owned() }
+    };
+    let more = [Kind::HttpRoute, Kind::Pod].into_iter().filter(|kind| whole.contains(kind));
+    let workloads = Ask::List { kind: Kind::Deployment, namespace: None, selector: WORKLOADS.to_owned() };
+    let usual = KINDS.into_iter().map(|kind| list(kind, selector(kind)));
+    usual.chain(more.map(|kind| list(kind, ""))).chain([workloads]).collect()
+}
+
+/// What to ask then, by what those lists held.
+pub fn follow_up(objects: &Objects) -> Vec<Ask> {
+    let secrets = secrets_not_listed(objects).into_iter().map(Ask::get);
+    secrets.chain(around_workloads(objects)).chain(beside_gateways(objects)).collect()
+}
+
+/// The Secrets that Certificates name and that do not carry cert-manager's label: made by hand, or not there.
+fn secrets_not_listed(objects: &Objects) -> BTreeSet<ObjRef> {
+    /// More than these would be a namespace at the very start of its issuances; each is a request of its own.
+    const MOST: usize = 200;
+    let listed: BTreeSet<ObjRef> = objects.secrets.iter().map(Object::objref).collect();
+    let named = objects
+        .certificates
+        .iter()
+        .map(|certificate| ObjRef::new(Kind::Secret, certificate.namespace(), &certificate.spec.secret_name));
+    // Where an Ingress asks nobody for a certificate, all hangs on whether its Secret is there.
+    let served = objects.ingresses.iter().flat_map(|ingress| {
+        let blocks = ingress.spec.iter().flat_map(|spec| spec.tls.iter().flatten());
+        let secrets = blocks.filter_map(|block| block.secret_name.as_deref());
+        secrets.map(|name| ObjRef::new(Kind::Secret, ingress.namespace(), name))
+    });
+    let listened = objects.gateways.iter().flat_map(|gateway| {
+        let references = gateway.spec.listeners.iter().flat_map(|listener| &listener.tls);
+        let own = references.flat_map(|tls| &tls.certificate_refs).filter(|one| one.namespace.is_none());
+        own.map(|one| ObjRef::new(Kind::Secret, gateway.namespace(), &one.name))
+    });
+    let named = named.chain(served).chain(listened);
+    named.filter(|secret| !listed.contains(secret)).take(MOST).collect()
+}
+
+/// The HTTPRoutes of solvers and the Gateways that they attach to; most clusters have neither.
+fn beside_gateways(objects: &Objects) -> BTreeSet<Ask> {
+    let mut asks = BTreeSet::new();
+    for challenge in &objects.challenges {
+        let http01 = challenge.spec.solver.http01.as_ref();
+        let Some(solver) = http01.and_then(|http01| http01.gateway_http_route.as_ref()) else { continue };
+        let namespace = challenge.namespace();
+        asks.insert(Ask::List {
+            kind: Kind::HttpRoute,
+            namespace: namespace.map(str::to_owned),
+            selector: SOLVERS.to_owned(),
         });
-        let listened = self.objects.gateways.iter().flat_map(|gateway| {
-            let references = gateway.spec.listeners.iter().flat_map(|listener| &listener.tls);
-            let own = references.flat_map(|tls| &tls.certificate_refs).filter(|one| one.namespace.is_none());
-            own.map(|one| ObjRef::new(Kind::Secret, gateway.namespace(), &one.name))
-        });
-        let named = named.chain(served).chain(listened);
-        named.filter(|secret| !listed.contains(secret)).take(MOST).collect()
+        for parent in &solver.parent_refs {
+            let theirs = parent.namespace.as_deref().or(namespace);
+            asks.insert(Ask::get(ObjRef::new(Kind::Gateway, theirs, &parent.name)));
+        }
     }
+    asks
+}
 
-    /// The HTTPRoutes of solvers and the Gateways that they attach to; most clusters have neither.
-    fn beside_gateways(&self) -> BTreeSet<Ask> {
-        let mut asks = BTreeSet::new();
-        for challenge in &self.objects.challenges {
-            let http01 = challenge.spec.solver.http01.as_ref();
-            let Some(solver) = http01.and_then(|http01| http01.gateway_http_route.as_ref()) else { continue };
-            let namespace = challenge.namespace();
-            asks.insert(Ask::List {
-                kind: Kind::HttpRoute,
-                namespace: namespace.map(str::to_owned),
-                selector: SOLVERS.to_owned(),
-            });
-            for parent in &solver.parent_refs {
-                let theirs = parent.namespace.as_deref().or(namespace);
-                asks.insert(Ask::get(ObjRef::new(Kind::Gateway, theirs, &parent.name)));
-            }
-        }
-        asks
+/// Pods, Leases and EndpointSlices of cert-manager's own Deployments.
+fn around_workloads(objects: &Objects) -> Vec<Ask> {
+    let namespaces: BTreeSet<&str> = objects.deployments.iter().filter_map(Object::namespace).collect();
+    let mut asks = Vec::new();
+    for namespace in namespaces {
+        let list = |kind: Kind, selector: &str| Ask::List {
+            kind,
+            namespace: Some(namespace.to_owned()),
+            selector: selector.to_owned(),
+        };
+        asks.push(list(Kind::Pod, WORKLOADS));
+        asks.push(list(Kind::EndpointSlice, ""));
+        asks.push(list(Kind::Lease, ""));
     }
-
-    /// Pods, Leases and EndpointSlices of cert-manager's own Deployments.
-    fn around_workloads(&self) -> Vec<Ask> {
-        let namespaces: BTreeSet<&str> = self.objects.deployments.iter().filter_map(Object::namespace).collect();
-        let mut asks = Vec::new();
-        for namespace in namespaces {
-            let list = |kind: Kind, selector: &str| Ask::List {
-                kind,
-                namespace: Some(namespace.to_owned()),
-                selector: selector.to_owned(),
-            };
-            asks.push(list(Kind::Pod, WORKLOADS));
-            asks.push(list(Kind::EndpointSlice, ""));
-            asks.push(list(Kind::Lease, ""));
+    if !asks.is_empty() {
+        for lease in ["cert-manager-controller", "cert-manager-cainjector-leader-election"] {
+            asks.push(Ask::get(ObjRef::new(Kind::Lease, Some("kube-system"), lease)));
         }
-        if !asks.is_empty() {
-            for lease in ["cert-manager-controller", "cert-manager-cainjector-leader-election"] {
-                asks.push(Ask::get(ObjRef::new(Kind::Lease, Some("kube-system"), lease)));
-            }
-        }
-        asks
     }
+    asks
 }
 
 /// Which objects of a kind are of interest.

@@ -1,11 +1,12 @@
 //! `.tar.gz`, `.tar` and `.zip`, recognised by their first bytes.
 //!
-//! Nothing is unpacked to disk. Absolute names and `..` are refused, links are passed over.
+//! Nothing is unpacked to disk. Absolute names and `..` are refused, links are passed over. Of a log only its end is kept.
 
 use std::io::{self, Cursor, Read};
 use std::path::{Component, Path};
 
-use super::{FilesError, Limits, holds_objects};
+use super::layout::{Member, member};
+use super::{FilesError, Limits, tail};
 
 /// What kind of archive it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +26,9 @@ pub fn format(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-type Visit<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<(), FilesError>;
+type Visit<'a> = &'a mut dyn FnMut(&str, &Member, &[u8]) -> Result<(), FilesError>;
 
-/// Calls `visit` with the name and content of every file that may hold objects.
+/// Calls `visit` with name, nature and content of every file that may hold something.
 pub fn each_file(format: Format, name: &str, bytes: &[u8], limits: Limits, visit: Visit) -> Result<(), FilesError> {
     match format {
         Format::TarGz => tar_files(name, flate2::read::MultiGzDecoder::new(bytes), limits, visit),
@@ -48,10 +49,9 @@ fn tar_files(name: &str, bytes: impl Read, limits: Limits, visit: Visit) -> Resu
             return Err(FilesError::TooMany { file: name.to_owned(), limit: limits.files });
         }
         let path = entry.path().map_err(broken)?.into_owned();
-        let member = checked(name, &path)?;
-        if entry.header().entry_type().is_file() && holds_objects(&member) {
-            let content = bounded(&mut entry, name, &member, limits)?;
-            visit(&member, &content)?;
+        let path = checked(name, &path)?;
+        if entry.header().entry_type().is_file() {
+            visit_one(&mut entry, name, &path, limits, visit)?;
         }
     }
     Ok(())
@@ -69,13 +69,24 @@ fn zip_files(name: &str, bytes: &[u8], limits: Limits, visit: Visit) -> Result<(
     }
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).map_err(broken)?;
-        let member = checked(name, Path::new(file.name().map_err(broken)?.as_ref()))?;
-        if file.is_file() && holds_objects(&member) {
-            let content = bounded(&mut file, name, &member, limits)?;
-            visit(&member, &content)?;
+        let path = checked(name, Path::new(file.name().map_err(broken)?.as_ref()))?;
+        if file.is_file() {
+            visit_one(&mut file, name, &path, limits, visit)?;
         }
     }
     Ok(())
+}
+
+/// Hands on one file if it may hold something.
+fn visit_one(from: &mut dyn Read, archive: &str, path: &str, limits: Limits, visit: Visit) -> Result<(), FilesError> {
+    let member = member(path);
+    let content = match member {
+        Member::Other => return Ok(()),
+        Member::Objects | Member::Timestamp => bounded(from, archive, path, limits)?,
+        Member::Log(_) | Member::Dump => tail(from)
+            .map_err(|error| FilesError::Archive { file: format!("{archive}:{path}"), what: broken_words(&error) })?,
+    };
+    visit(path, &member, &content)
 }
 
 /// The member's name, unless it points outside.

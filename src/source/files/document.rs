@@ -9,11 +9,10 @@ use super::{FilesError, parts};
 use crate::inventory::Objects;
 use crate::source::decode::{self, Taken};
 
-/// Takes every document of one file.
-pub fn take(objects: &mut Objects, name: &str, bytes: &[u8]) -> Result<Taken, FilesError> {
-    let text = text(name, bytes)?;
+/// Takes every document of one text.
+pub fn take(objects: &mut Objects, name: &str, text: &str) -> Result<Taken, FilesError> {
     let is_json = matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
-    if is_json { json(objects, name, &text) } else { yaml(objects, name, &text) }
+    if is_json { json(objects, name, text) } else { yaml(objects, name, text) }
 }
 
 /// One or more JSON values, one behind the other.
@@ -144,7 +143,7 @@ mod tests {
     #[test]
     fn the_place_is_said_once() {
         for text in ["a: [b\nc: d\n", "{\"a\": [}", "a: b\n  c: d\n", "a: \"b\n"] {
-            let error = take(&mut Objects::default(), "x", text.as_bytes()).unwrap_err().to_string();
+            let error = take(&mut Objects::default(), "x", text).unwrap_err().to_string();
             assert_eq!(error.matches(" line ").count(), 1, "{error}");
             assert!(!error.contains("error:"), "{error}");
         }
@@ -158,10 +157,10 @@ mod tests {
         let issuer = "apiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata: {name: a, labels: {";
         let labels = (0..300_000).map(|n| format!("l{n}: v")).collect::<Vec<_>>().join(",");
         let mut objects = Objects::default();
-        let taken = take(&mut objects, "x", format!("{issuer}{labels}}}}}\n").as_bytes()).unwrap();
+        let taken = take(&mut objects, "x", &format!("{issuer}{labels}}}}}\n")).unwrap();
         assert_eq!((taken.seen, objects.cluster_issuers.len()), (1, 1));
         let many = format!("---\n{issuer}}}}}\n").repeat(2_000);
-        assert_eq!(take(&mut Objects::default(), "x", many.as_bytes()).unwrap().seen, 2_000);
+        assert_eq!(take(&mut Objects::default(), "x", &many).unwrap().seen, 2_000);
     }
 
     #[test]
@@ -171,14 +170,14 @@ mod tests {
             let nine = vec![format!("*{of}"); 9].join(",");
             bomb += &format!("{name}: &{name} [{nine}]\n");
         }
-        let error = take(&mut Objects::default(), "x", bomb.as_bytes()).unwrap_err().to_string();
+        let error = take(&mut Objects::default(), "x", &bomb).unwrap_err().to_string();
         assert!(error.contains("aliases unfold to more"), "{error}");
     }
 
     #[test]
     fn a_broken_item_is_told_with_its_place_in_the_file() {
         let list = "kind: List\nitems:\n- kind: A\n- kind: B\n   c: d\n";
-        let error = take(&mut Objects::default(), "x", list.as_bytes()).unwrap_err().to_string();
+        let error = take(&mut Objects::default(), "x", list).unwrap_err().to_string();
         assert!(error.starts_with("x: line 5, column"), "{error}");
     }
 
@@ -189,7 +188,7 @@ mod tests {
         let value: Value = serde_saphyr::from_str(text).unwrap();
         let taken = decode::take(&mut whole, &value.to_string());
         assert!(parts::items(text).is_some());
-        assert_eq!(take(&mut parted, "x", text.as_bytes()).unwrap(), taken);
+        assert_eq!(take(&mut parted, "x", text).unwrap(), taken);
         assert_eq!(format!("{parted:?}"), format!("{whole:?}"));
     }
 
@@ -197,7 +196,7 @@ mod tests {
     fn json_values_that_stand_in_yaml_documents_are_taken_once() {
         let issuer = r#"{"apiVersion":"cert-manager.io/v1","kind":"ClusterIssuer","metadata":{"name":"a"}}"#;
         let mut objects = Objects::default();
-        let taken = take(&mut objects, "x", format!("{issuer}\n---\n{issuer}\n").as_bytes()).unwrap();
+        let taken = take(&mut objects, "x", &format!("{issuer}\n---\n{issuer}\n")).unwrap();
         assert_eq!((taken.seen, objects.cluster_issuers.len()), (2, 2));
     }
 }
