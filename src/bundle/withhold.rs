@@ -206,7 +206,7 @@ mod tests {
         }
         assert_eq!(secret["metadata"]["managedFields"][0]["fieldsV1"], json!({"f:data": {"f:tls.crt": {}}, "f:x": {}}));
         let read: Secret = serde_json::from_value(secret).unwrap();
-        let kept = String::from_utf8(read.bytes("tls.crt").unwrap().expose().clone()).unwrap();
+        let kept = String::from_utf8(read.bytes("tls.crt").unwrap().expose().to_vec()).unwrap();
         assert!(kept == leaf.pem() && !kept.contains("PRIVATE"), "{kept}");
         assert!(read.bytes("ca.crt").unwrap().expose().starts_with(b"no certificate"));
         assert_eq!(
