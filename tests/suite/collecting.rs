@@ -172,8 +172,8 @@ async fn a_refusal_is_noted_and_ends_nothing() {
     let world = Scripted::new("collect-refused", specimen("http01"), refuses).await;
     let (ran, path) = collect(&world, "bundle.tar.gz", &["-A"], NOW).await;
     ran.expect(0, &["Wrote", "Not in it: no permission to list secrets; needs: list secrets", "list events"]);
-    let refused = manifest(&path)["refused"].to_string();
-    assert!(refused.contains("validatingwebhookconfigurations.admissionregistration.k8s.io"), "{refused}");
+    let left_out = manifest(&path)["refused"].to_string();
+    assert!(left_out.contains("validatingwebhookconfigurations.admissionregistration.k8s.io"), "{left_out}");
     let now = NOW.parse().unwrap();
     assert_eq!(judgements(offline(&path), now), judgements(live(&world, now).await, now));
     let said = world.run_at(&["diagnose", "-A", "--from", path.to_str().unwrap()], ["--color", "never"]).await;

@@ -348,6 +348,8 @@ async fn no_body_and_no_credential_reaches_a_log() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     let guard = tracing::subscriber::set_default(subscriber);
+    // Tests beside this one, without a subscriber, may have been the first at a place that tells.
+    tracing::callsite::rebuild_interest_cache();
     let session = open(&Flags::default(), &home.env(), Stdin::NotATerminal, quiet()).await.unwrap();
     session.get_json::<Value>("/secrets?limit=1", Accept::Json).await.unwrap();
     let err = session.get_json::<Vec<String>>("/secrets", Accept::Json).await.unwrap_err();
