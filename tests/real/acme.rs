@@ -203,7 +203,10 @@ fn a_dns01_challenge_takes_its_minute() {
     let pebble = Pebble::plain();
     let solver = "dns01: {rfc2136: {nameserver: '192.0.2.53:53'}}";
     let played = pebble.play(&manifests(solver, "", &["example.com"]), &[]);
-    played.expect_code(0).says("the certificate is ready after 1m");
+    let played = played.expect_code(0);
+    let (_, after) = played.stdout.split_once("the certificate is ready after ").expect("it is ready");
+    let seconds: u64 = after.split('s').next().unwrap().parse().unwrap();
+    assert!((60..110).contains(&seconds), "{seconds}");
 }
 
 #[test]
@@ -266,5 +269,6 @@ fn a_server_that_is_not_trusted_is_not_spoken_to() {
     command.env_clear().env("HOME", &pebble.folder);
     command.args(["dry-run", "-f", &manifests, "--acme", &directory, "--until", "5s", "--ca-file"]).arg(trust);
     let played = Running::start(command).output(Duration::from_mins(1));
-    played.expect_code(1).says("tls: failed to verify certificate: x509: certificate signed by unknown authority");
+    // Both roots bear one subject: it is the signature that does not fit.
+    played.expect_code(1).says("tls: failed to verify certificate: x509: BadSignature");
 }
