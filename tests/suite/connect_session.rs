@@ -347,14 +347,17 @@ async fn no_body_and_no_credential_reaches_a_log() {
     home.trusting(&server, &authority, TOKEN);
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
+    // With one subscriber alone, a place that a test beside this one comes to first asks that test's thread, which has
+    // none, and is silent from then on. With two it asks both.
+    let silent = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink).finish();
+    let second = tracing::Dispatch::new(silent);
     let guard = tracing::subscriber::set_default(subscriber);
-    // Tests beside this one, without a subscriber, may have been the first at a place that tells.
     tracing::callsite::rebuild_interest_cache();
     let session = open(&Flags::default(), &home.env(), Stdin::NotATerminal, quiet()).await.unwrap();
     session.get_json::<Value>("/secrets?limit=1", Accept::Json).await.unwrap();
     let err = session.get_json::<Vec<String>>("/secrets", Accept::Json).await.unwrap_err();
     session.put("/secrets", br#"{"data":"0wn-pr1vate"}"#.to_vec()).await.unwrap();
-    drop(guard);
+    drop((guard, second));
     let text = log.text();
     assert!(text.contains("/secrets?limit=1") && text.contains("status=200"), "{text}");
     assert!(!text.contains("pr1vate") && !text.contains("s3cret"), "{text}");
