@@ -228,7 +228,7 @@ pub fn gap<T>(fact: &Fact<T>, kind: Kind) -> Gap {
         Fact::Hidden(denial) => {
             Gap { why: denial.to_string(), needs: format!("permission to {} {}", denial.verb, denial.resource) }
         }
-        Fact::Failed(failure) => Gap { why: failure.to_string(), needs: "the same command again".into() },
+        Fact::Failed(failure) => Gap::of(failure),
         Fact::Seen(_) | Fact::Absent | Fact::NotLooked(_) => Gap {
             why: format!("the {kind} is not among the objects looked at"),
             needs: format!("{} in the source", kind.resource()),

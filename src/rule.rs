@@ -26,6 +26,7 @@ mod shim;
 mod signals;
 mod signer;
 
+use crate::fact::Failure;
 use crate::facts::Facts;
 use crate::finding::Finding;
 use crate::objref::{Kind, ObjRef};
@@ -78,6 +79,13 @@ pub struct Gap {
     pub why: String,
     /// The permission or flag that would close it.
     pub needs: String,
+}
+
+impl Gap {
+    /// What a question leaves open that got no answer.
+    pub fn of(failure: &Failure) -> Self {
+        Self { why: failure.to_string(), needs: "the same command again".into() }
+    }
 }
 
 /// What a rule is about. The order is how deep a cause lies: deeper families come first in a report.

@@ -7,6 +7,18 @@
 pub(super) mod http01;
 pub(super) mod tls;
 
+use super::{Gap, Withheld};
+use crate::probe::reading::Verdict;
+
+/// What came back, if it proves anything; else why it does not. `open` is the first thing that stays unknown.
+fn proving<T>(seen: Vec<T>, open: Option<Gap>, verdict: impl Fn(&T) -> Verdict) -> Result<Vec<T>, Withheld> {
+    match open {
+        Some(gap) if seen.iter().all(|one| verdict(one) == Verdict::Inconclusive) => Err(Withheld::Undetermined(gap)),
+        None if seen.is_empty() => Err(Withheld::NotApplicable),
+        Some(_) | None => Ok(seen),
+    }
+}
+
 /// The rules that a rule of the family HTTP-01 explains, and with them the ones about HTTP-01 here.
 macro_rules! and_http01_probes {
     ($($id:literal),* $(,)?) => {

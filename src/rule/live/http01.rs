@@ -1,5 +1,6 @@
 //! The challenge path of HTTP-01 as a probe met it (RFC 8555 §8.3).
 
+use super::proving;
 use crate::api::Object;
 use crate::chain::ChallengeNode;
 use crate::fact::Fact;
@@ -237,10 +238,8 @@ fn failed<'f, 'i>(facts: &'f Facts<'i>) -> Result<Vec<Seen<'f, 'i>>, Withheld> {
     }
     let mut seen = Vec::new();
     let mut open = None;
-    let mut applies = false;
     for node in facts.challenges()? {
         let Some(task) = http01_task(node) else { continue };
-        applies = true;
         let host = task.host.clone();
         match asked(facts, task) {
             Fact::Seen(probe) => {
@@ -253,21 +252,16 @@ fn failed<'f, 'i>(facts: &'f Facts<'i>) -> Result<Vec<Seen<'f, 'i>>, Withheld> {
                 seen.push(Seen { node, probe, reading });
             }
             Fact::Failed(failure) => {
-                let gap = Gap { why: failure.to_string(), needs: "the same command again".into() };
-                open.get_or_insert(gap);
+                open.get_or_insert(Gap::of(&failure));
             }
             Fact::Absent | Fact::Hidden(_) | Fact::NotLooked(_) => {
                 open.get_or_insert(not_asked());
             }
         }
     }
-    match open {
-        _ if !applies => Err(Withheld::NotApplicable),
-        Some(gap) if seen.iter().all(|seen| seen.reading.verdict == Verdict::Inconclusive) => {
-            Err(Withheld::Undetermined(gap))
-        }
-        Some(_) | None => Ok(seen.into_iter().filter(|seen| seen.reading.verdict == Verdict::Fail).collect()),
-    }
+    let mut seen = proving(seen, open, |seen| seen.reading.verdict)?;
+    seen.retain(|seen| seen.reading.verdict == Verdict::Fail);
+    Ok(seen)
 }
 
 /// What came of the probe of a challenge.

@@ -1,5 +1,6 @@
 //! What a host serves, against the Secret and the Certificate, as a probe met it.
 
+use super::proving;
 use crate::api::Object;
 use crate::fact::Fact;
 use crate::facts::Facts;
@@ -214,18 +215,12 @@ fn asked<'f>(facts: &'f Facts) -> Result<Vec<Asked<'f>>, Withheld> {
                 asked.push(Asked { probe, reading, vantage: probed.vantage });
             }
             Fact::Failed(failure) => {
-                open.get_or_insert(Gap { why: failure.to_string(), needs: "the same command again".into() });
+                open.get_or_insert(Gap::of(&failure));
             }
             Fact::Absent | Fact::Hidden(_) | Fact::NotLooked(_) => {}
         }
     }
-    match open {
-        Some(gap) if asked.iter().all(|asked| asked.reading.verdict == Verdict::Inconclusive) => {
-            Err(Withheld::Undetermined(gap))
-        }
-        Some(_) | None if asked.is_empty() => Err(Withheld::NotApplicable),
-        Some(_) | None => Ok(asked),
-    }
+    proving(asked, open, |asked| asked.reading.verdict)
 }
 
 fn each(facts: &Facts, rule: &'static Rule, wanted: Against) -> Judgement {
