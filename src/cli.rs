@@ -244,16 +244,8 @@ pub struct Http01Args {
     #[arg(long, value_name = "PORT", default_value_t = 80)]
     pub port: u16,
 
-    /// Go to this address, whatever the name resolves to
-    #[arg(long, value_name = "IP")]
-    pub connect_to: Option<IpAddr>,
-
     #[command(flatten)]
-    pub network: NetworkArgs,
-
-    /// Output form
-    #[arg(short = 'o', long, value_enum, value_name = "FORM", default_value_t)]
-    pub output: ProbeOutput,
+    pub way: WayArgs,
 }
 
 #[derive(Debug, Args)]
@@ -266,6 +258,13 @@ pub struct TlsArgs {
     #[arg(long, value_name = "PORT", default_value_t = 443)]
     pub port: u16,
 
+    #[command(flatten)]
+    pub way: WayArgs,
+}
+
+/// How a probe goes to its host, and how it is told.
+#[derive(Debug, Args)]
+pub struct WayArgs {
     /// Go to this address, whatever the name resolves to
     #[arg(long, value_name = "IP")]
     pub connect_to: Option<IpAddr>,

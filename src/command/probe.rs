@@ -13,11 +13,11 @@ use crate::probe::task::{Http01Task, Task, TlsTask};
 use crate::render::{json, probe, yaml};
 
 pub fn run(args: &ProbeArgs, context: &mut Context) -> Result<Exit, Failure> {
-    let (task, network, output) = match &args.probe {
-        ProbeCommand::Http01(args) => (Task::Http01(http01(args, context)?), &args.network, args.output),
-        ProbeCommand::Tls(args) => (Task::Tls(tls(args)?), &args.network, args.output),
+    let (task, way) = match &args.probe {
+        ProbeCommand::Http01(args) => (Task::Http01(http01(args, context)?), &args.way),
+        ProbeCommand::Tls(args) => (Task::Tls(tls(args)?), &args.way),
     };
-    let edge = open(network, context)?;
+    let edge = open(&way.network, context)?;
     let probed = block_on(async { Ok(ask([task.clone()], &edge, Limits::default(), &|_| {}).await) })?;
     let outcome = match probed.of(&task) {
         Fact::Seen(outcome) => outcome,
@@ -27,7 +27,7 @@ pub fn run(args: &ProbeArgs, context: &mut Context) -> Result<Exit, Failure> {
         }
     };
     let summary = reading::summary(outcome, probed.vantage, Network::default(), context.now());
-    let text = match output {
+    let text = match way.output {
         ProbeOutput::Text => probe::text(&summary, &context.style),
         ProbeOutput::Json => json::text(&probe::Probe::of(&summary)),
         ProbeOutput::Yaml => yaml::text(&probe::Probe::of(&summary)),
@@ -66,11 +66,11 @@ fn http01(args: &Http01Args, context: &Context) -> Result<Http01Task, Failure> {
     }
     // `--token` is a flag of all commands; nothing here is sent to an API server.
     let token = of_key.or_else(|| context.flags.token.clone());
-    Ok(Http01Task { host, port: args.port, token, expected, connect_to: args.connect_to })
+    Ok(Http01Task { host, port: args.port, token, expected, connect_to: args.way.connect_to })
 }
 
 fn tls(args: &TlsArgs) -> Result<TlsTask, Failure> {
-    Ok(TlsTask { host: host(&args.target)?, port: args.port, connect_to: args.connect_to })
+    Ok(TlsTask { host: host(&args.target)?, port: args.port, connect_to: args.way.connect_to })
 }
 
 /// The host of `HOST` or `http://HOST/...`, in lower case.
