@@ -368,6 +368,11 @@ impl Inventory {
         }
     }
 
+    /// The object that a reference names, as [`Self::get`].
+    pub fn at<T: Stored>(&self, object: &ObjRef) -> Fact<&T> {
+        self.get::<T>(object.namespace.as_deref(), &object.name)
+    }
+
     /// What it means that no such object is in the inventory: [`Fact::Absent`] only if somebody looked.
     pub fn missing<T>(&self, kind: Kind, namespace: Option<&str>, name: Option<&str>) -> Fact<T> {
         if self.coverage.answers.is_empty() {

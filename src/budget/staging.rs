@@ -49,7 +49,7 @@ fn exists(inventory: &Inventory, issuer: &ObjRef) -> bool {
     if issuer.kind == Kind::ClusterIssuer {
         inventory.get::<ClusterIssuer>(None, &issuer.name).seen().is_some_and(|seen| is_known(seen.uid()))
     } else {
-        let seen = inventory.get::<Issuer>(issuer.namespace.as_deref(), &issuer.name);
+        let seen = inventory.at::<Issuer>(issuer);
         seen.seen().is_some_and(|seen| is_known(seen.uid()))
     }
 }

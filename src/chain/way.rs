@@ -82,7 +82,7 @@ fn below(inventory: &Inventory, subject: &ObjRef) -> Vec<Way> {
 }
 
 fn seen<'i, T: Stored>(inventory: &'i Inventory, object: &ObjRef) -> Option<&'i T> {
-    inventory.get::<T>(object.namespace.as_deref(), &object.name).seen().copied()
+    inventory.at::<T>(object).seen().copied()
 }
 
 /// A Secret that something serves with, and for which hosts. No host stands for all of them.

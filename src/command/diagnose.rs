@@ -89,7 +89,7 @@ fn take_for_hosts(asked: &mut Targets, args: &DiagnoseArgs, looked: &Looked, con
     let mut any = false;
     let subjects = source::subjects(looked, named);
     for (named, subject) in named.iter_mut().zip(subjects) {
-        let is_seen = looked.inventory.get::<Certificate>(subject.namespace.as_deref(), &subject.name);
+        let is_seen = looked.inventory.at::<Certificate>(&subject);
         let host = host::normal(&named.name).filter(|_| host::is_likely(&named.name));
         let Some(host) = host.filter(|_| bare(&args.targets).contains(&named.name) && is_seen.seen().is_none()) else {
             continue;
@@ -155,7 +155,7 @@ fn of_kinds(looked: &Looked, kinds: &[Kind]) -> Vec<ObjRef> {
         .map(|certificate| (certificate.namespace(), certificate.spec.secret_name.as_str()))
         .collect();
     let is_ours = |object: &ObjRef| {
-        let secret = inventory.get::<Secret>(object.namespace.as_deref(), &object.name);
+        let secret = inventory.at::<Secret>(object);
         named.contains(&(object.namespace.as_deref(), object.name.as_str()))
             || secret.seen().is_some_and(|secret| secret.annotation(annotation::CERTIFICATE_NAME).is_some())
     };

@@ -181,7 +181,7 @@ impl Facts<'_> {
         let ways = ways(self.inventory, &self.chain.subject);
         let secrets = ways.into_iter().filter(|way| way.len() == 2).filter_map(|way| way.into_iter().nth(1));
         secrets.filter(|end| end.kind == Kind::Secret).map(|secret| {
-            let looked = self.inventory.get::<Secret>(secret.namespace.as_deref(), &secret.name);
+            let looked = self.inventory.at::<Secret>(&secret);
             (secret, looked)
         })
     }

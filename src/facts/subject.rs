@@ -57,6 +57,6 @@ impl Facts<'_> {
 
     fn stored_subject<T: Stored>(&self) -> Fact<()> {
         let subject = &self.chain.subject;
-        self.inventory.get::<T>(subject.namespace.as_deref(), &subject.name).map(|_| ())
+        self.inventory.at::<T>(subject).map(|_| ())
     }
 }

@@ -173,7 +173,7 @@ fn above_leaf(facts: &Facts, authority: Option<&Authority>) -> Option<(Timestamp
 
 /// The certificates of a CA's Secret, the CA itself first.
 fn pool(facts: &Facts, secret: &ObjRef) -> Vec<Certificate> {
-    let stored = facts.inventory.get::<crate::api::Secret>(secret.namespace.as_deref(), &secret.name);
+    let stored = facts.inventory.at::<crate::api::Secret>(secret);
     let Some(secret) = stored.seen() else { return Vec::new() };
     let bytes = |key: &str| secret.bytes(key).map(|pem| &**pem.expose());
     decoded(bytes("tls.crt")).into_iter().chain(decoded(bytes("ca.crt"))).collect()

@@ -34,7 +34,7 @@ impl TargetReport {
     pub fn with(inventory: &Inventory, subject: &ObjRef, now: Timestamp, probed: Option<&Probed>) -> Self {
         let ways = ways(inventory, subject);
         let is_there = |part: &ObjRef| {
-            let secret = inventory.get::<Secret>(part.namespace.as_deref(), &part.name);
+            let secret = inventory.at::<Secret>(part);
             part == subject || part.kind != Kind::Secret || secret.seen().is_some()
         };
         let parts = parts(&ways).into_iter().filter(is_there);

@@ -168,7 +168,7 @@ fn queued<'i>(facts: &Facts<'i>) -> Result<Vec<&'i Challenge>, Withheld> {
 fn present<'i>(facts: &Facts<'i>) -> Result<Vec<&'i Challenge>, Withheld> {
     let subject = &facts.chain.subject;
     if subject.kind == Kind::Challenge && facts.chain.in_flight().is_none() {
-        return match facts.inventory.get::<Challenge>(subject.namespace.as_deref(), &subject.name) {
+        return match facts.inventory.at::<Challenge>(subject) {
             Fact::Seen(challenge) => Ok(vec![challenge]),
             Fact::Absent | Fact::Hidden(_) | Fact::Failed(_) | Fact::NotLooked(_) => Err(Withheld::NotApplicable),
         };

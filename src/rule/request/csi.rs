@@ -30,7 +30,7 @@ fn pod<'i>(facts: &Facts<'i>) -> Result<&'i Pod, Withheld> {
     if subject.kind != Kind::Pod {
         return Err(Withheld::NotApplicable);
     }
-    let pod = facts.inventory.get::<Pod>(subject.namespace.as_deref(), &subject.name);
+    let pod = facts.inventory.at::<Pod>(subject);
     pod.seen().copied().ok_or(Withheld::NotApplicable)
 }
 

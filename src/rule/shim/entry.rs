@@ -29,7 +29,7 @@ pub static BLOCK_INCOMPLETE: Rule = Rule {
 fn block_incomplete(facts: &Facts) -> Judgement {
     let asked = facts.asked()?;
     let object = &asked.object;
-    let ingress = facts.inventory.get::<Ingress>(object.namespace.as_deref(), &object.name);
+    let ingress = facts.inventory.at::<Ingress>(object);
     let Some(ingress) = ingress.seen().filter(|_| object.kind == Kind::Ingress) else {
         return Err(Withheld::NotApplicable);
     };

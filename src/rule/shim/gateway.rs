@@ -304,7 +304,7 @@ pub static CANNOT_READ_SECRET: Rule = Rule {
 
 fn cannot_read_secret(facts: &Facts) -> Judgement {
     let subject = &facts.chain.subject;
-    let gateway = facts.inventory.get::<Gateway>(subject.namespace.as_deref(), &subject.name);
+    let gateway = facts.inventory.at::<Gateway>(subject);
     let Some(gateway) = gateway.seen().filter(|_| subject.kind == Kind::Gateway) else {
         return Err(Withheld::NotApplicable);
     };

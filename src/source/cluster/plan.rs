@@ -267,7 +267,7 @@ fn around(asks: &mut Vec<Ask>, facts: &Facts) {
     if waits_for_issuer || matches!(facts.stage, Stage::ChallengeScheduled) {
         for secret in issuer_secrets(facts) {
             // A ClusterIssuer's Secret that is not where it looks is mostly beside the Certificate.
-            let is_missing = facts.inventory.get::<Secret>(secret.namespace.as_deref(), &secret.name).is_absent();
+            let is_missing = facts.inventory.at::<Secret>(&secret).is_absent();
             if is_missing && !namespace.is_empty() {
                 asks.push(Ask::get(ObjRef::new(Kind::Secret, Some(&namespace), &secret.name)));
             }

@@ -32,7 +32,7 @@ pub fn open_questions(asks: &mut Vec<Ask>, facts: &Facts, own: &str) {
         }
         Kind::Pod => pod(asks, facts),
         Kind::Secret => {
-            if facts.inventory.get::<Secret>(subject.namespace.as_deref(), &subject.name).is_absent() {
+            if facts.inventory.at::<Secret>(subject).is_absent() {
                 asks.push(Ask::get(ObjRef::new(Kind::Certificate, subject.namespace.as_deref(), &subject.name)));
                 writers(asks, facts, subject);
             }
@@ -54,7 +54,7 @@ pub fn open_questions(asks: &mut Vec<Ask>, facts: &Facts, own: &str) {
 
 fn seen<'i, T: Stored>(facts: &Facts<'i>) -> Option<&'i T> {
     let subject = &facts.chain.subject;
-    facts.inventory.get::<T>(subject.namespace.as_deref(), &subject.name).seen().copied()
+    facts.inventory.at::<T>(subject).seen().copied()
 }
 
 fn list(kind: Kind, namespace: Option<&str>, selector: &str) -> Ask {
